@@ -1,0 +1,154 @@
+//! The calls in flight, and what can be said of an access that happened meanwhile.
+//!
+//! `sole` claims no more than it says: one call was in flight in the whole session at that moment. Shared by the
+//! relay (which begins and ends calls) and the broker (which attributes accesses), so it is one small lock.
+
+use std::collections::BTreeSet;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use serde::Serialize;
+
+/// How sure the link between an access and a call is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Attribution {
+    /// Exactly one call was in flight.
+    Sole,
+    /// Several were: it is one of these, or none.
+    Overlap,
+    /// No call was in flight.
+    None,
+}
+
+/// What one call touched so far: distinct paths, counted denials.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Summary {
+    /// Distinct files read.
+    pub files_read: u64,
+    /// Distinct files written, created, removed or renamed.
+    pub files_written: u64,
+    /// Distinct hosts; always 0 while there is no network.
+    pub hosts: u64,
+    /// Bytes sent to hosts; always 0 while there is no network.
+    pub bytes_up: u64,
+    /// Bytes received from hosts; always 0 while there is no network.
+    pub bytes_down: u64,
+    /// Programs executed.
+    pub processes: u64,
+    /// Refusals, of any layer.
+    pub denied: u64,
+}
+
+/// What an access adds to the summaries of the calls in flight.
+#[derive(Debug, Clone, Copy)]
+pub enum Touch<'a> {
+    /// A file was read.
+    Read(&'a str),
+    /// A file was written, created, removed, renamed.
+    Write(&'a str),
+    /// A program was executed.
+    Process,
+    /// Something was refused.
+    Denied,
+}
+
+/// Distinct paths remembered per call; beyond it the count goes on without telling repeats apart.
+const DISTINCT_CAP: usize = 65_536;
+
+#[derive(Debug, Default)]
+struct Flight {
+    call: u64,
+    read: BTreeSet<u64>,
+    written: BTreeSet<u64>,
+    summary: Summary,
+}
+
+/// The calls in flight of one session.
+#[derive(Debug, Default)]
+pub struct InFlight {
+    flights: Mutex<Vec<Flight>>,
+}
+
+impl InFlight {
+    /// A call begins; `call` is its running number.
+    pub fn begin(&self, call: u64) {
+        self.lock().push(Flight { call, ..Flight::default() });
+    }
+
+    /// A call ends: what it touched. An unknown number gives an empty summary.
+    pub fn end(&self, call: u64) -> Summary {
+        let mut flights = self.lock();
+        match flights.iter().position(|flight| flight.call == call) {
+            Some(at) => flights.remove(at).summary,
+            None => Summary::default(),
+        }
+    }
+
+    /// The calls in flight now, oldest first.
+    pub fn now(&self) -> (Vec<u64>, Attribution) {
+        let calls: Vec<u64> = self.lock().iter().map(|flight| flight.call).collect();
+        let attribution = match calls.len() {
+            0 => Attribution::None,
+            1 => Attribution::Sole,
+            _ => Attribution::Overlap,
+        };
+        (calls, attribution)
+    }
+
+    /// Adds an access to the summary of every call in flight.
+    pub fn touch(&self, touch: Touch<'_>) {
+        for flight in self.lock().iter_mut() {
+            match touch {
+                Touch::Read(path) => count(&mut flight.read, &mut flight.summary.files_read, path),
+                Touch::Write(path) => count(&mut flight.written, &mut flight.summary.files_written, path),
+                Touch::Process => flight.summary.processes += 1,
+                Touch::Denied => flight.summary.denied += 1,
+            }
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<Flight>> {
+        // The list is valid after every statement above, so a panic elsewhere leaves nothing to repair.
+        self.flights.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn count(seen: &mut BTreeSet<u64>, counter: &mut u64, path: &str) {
+    use std::hash::{DefaultHasher, Hash, Hasher};
+    let mut hasher = DefaultHasher::new();
+    path.hash(&mut hasher);
+    if seen.len() >= DISTINCT_CAP || seen.insert(hasher.finish()) {
+        *counter += 1;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn attribution_follows_the_number_of_calls() {
+        let calls = InFlight::default();
+        assert_eq!(calls.now(), (vec![], Attribution::None));
+        calls.begin(1);
+        assert_eq!(calls.now(), (vec![1], Attribution::Sole));
+        calls.begin(2);
+        assert_eq!(calls.now(), (vec![1, 2], Attribution::Overlap));
+        calls.end(1);
+        assert_eq!(calls.now(), (vec![2], Attribution::Sole));
+    }
+
+    #[test]
+    fn a_summary_counts_distinct_files() {
+        let calls = InFlight::default();
+        calls.begin(7);
+        calls.touch(Touch::Read("/a"));
+        calls.touch(Touch::Read("/a"));
+        calls.touch(Touch::Read("/b"));
+        calls.touch(Touch::Write("/a"));
+        calls.touch(Touch::Denied);
+        let summary = calls.end(7);
+        assert_eq!((summary.files_read, summary.files_written, summary.denied), (2, 1, 1));
+        assert_eq!(calls.end(7), Summary::default());
+    }
+}

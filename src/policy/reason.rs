@@ -1,0 +1,130 @@
+//! The closed list of reason codes. Each has a section in `docs/REASONS.md`; a test compares the two.
+//!
+//! Codes are stable: kebab-case words in a dotted family. A code is never given another meaning.
+
+use std::fmt;
+
+use serde::{Serialize, Serializer};
+
+macro_rules! reasons {
+    ($($(#[$doc:meta])+ $name:ident = $code:literal;)+) => {
+        /// Why something was refused.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub enum Reason {
+            $($(#[$doc])+ $name,)+
+        }
+
+        impl Reason {
+            /// Every code there is, in the order of the list.
+            pub const ALL: &'static [Reason] = &[$(Reason::$name),+];
+
+            /// The stable code.
+            pub fn code(self) -> &'static str {
+                match self {
+                    $(Reason::$name => $code,)+
+                }
+            }
+        }
+    };
+}
+
+reasons! {
+    /// A read outside every grant.
+    FsReadNotGranted = "fs.read.not-granted";
+    /// A secret store, a client's configuration or our own folders: never granted.
+    FsReadSecret = "fs.read.secret";
+    /// A write outside every grant.
+    FsWriteNotGranted = "fs.write.not-granted";
+    /// A write inside a grant that is read only.
+    FsWriteReadOnly = "fs.write.read-only";
+    /// A protected name inside a write grant.
+    FsWriteProtected = "fs.write.protected";
+    /// A rename or link between folders whose rights differ.
+    FsLinkAcross = "fs.link.across";
+    /// A change of mode, owner, times or attributes.
+    FsMetadata = "fs.metadata.not-granted";
+    /// A set-user-ID or set-group-ID bit, or a privileged attribute.
+    FsMetadataPrivileged = "fs.metadata.privileged";
+    /// A file of `/proc` that is not served, or another process's.
+    FsProc = "fs.proc.not-served";
+    /// A watch on a folder outside every read grant.
+    FsWatch = "fs.watch.not-granted";
+    /// The path could not be read from the server's memory.
+    FsUnreadable = "fs.path.unreadable";
+    /// A program that the profile does not name.
+    ExecNotGranted = "exec.not-granted";
+    /// A shell.
+    ExecShell = "exec.shell";
+    /// The dynamic loader started as a program.
+    ExecLoader = "exec.loader";
+    /// More processes than `limits.processes`.
+    ProcessLimit = "process.limit";
+    /// A signal to a process outside the tree.
+    SignalOutside = "process.signal-outside";
+    /// A system call that no server needs.
+    SyscallNotAllowed = "syscall.not-allowed";
+    /// A system call whose arguments cannot be checked; the caller falls back to another one.
+    SyscallUnsupported = "syscall.unsupported";
+    /// A namespace or a mount.
+    SyscallNamespace = "syscall.namespace";
+    /// A filter of the server's own that would hide later calls.
+    SyscallSeccomp = "syscall.seccomp";
+    /// Another process's memory, descriptors or state.
+    SyscallForeignProcess = "syscall.foreign-process";
+    /// A device or terminal command that is not on the list.
+    SyscallIoctl = "syscall.ioctl";
+    /// A kind of socket that no server gets.
+    SocketKind = "net.socket.kind";
+    /// A network connection or listener, while the profile has no network.
+    NetNone = "net.none";
+    /// A socket in the file system.
+    UnixNotListed = "unix.not-listed";
+    /// A tool that `tools.deny` names.
+    ToolDenied = "tool.denied";
+    /// A tool that no list names, while `tools.default` is `deny`.
+    ToolNotListed = "tool.not-listed";
+    /// A line that is not one JSON-RPC message.
+    MessageMalformed = "message.malformed";
+    /// A message that two parsers could read differently.
+    MessageAmbiguous = "message.ambiguous";
+    /// A message longer than `protocol.max_message`.
+    MessageTooLong = "message.too-long";
+    /// A message nested deeper than `protocol.max_depth`.
+    MessageTooDeep = "message.too-deep";
+    /// A batch where the protocol has none.
+    MessageBatch = "message.batch";
+    /// A message in the direction that the protocol forbids.
+    MessageDirection = "message.direction";
+    /// A result too long for clients to accept.
+    ResultTooLong = "result.too-long";
+    /// The log could not be written.
+    AuditUnwritable = "audit.unwritable";
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.code())
+    }
+}
+
+impl Serialize for Reason {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.code())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_are_dotted_kebab_case_and_distinct() {
+        let mut seen = std::collections::BTreeSet::new();
+        for reason in Reason::ALL {
+            let code = reason.code();
+            assert!(code.contains('.'), "{code}");
+            assert!(code.chars().all(|c| c.is_ascii_lowercase() || c == '.' || c == '-'), "{code}");
+            assert!(seen.insert(code), "{code} twice");
+        }
+    }
+}
