@@ -6,6 +6,7 @@
 //! that it came from, so that a record can name it.
 
 pub mod calls;
+pub mod directories;
 pub mod grant;
 pub mod limits;
 pub mod reason;
