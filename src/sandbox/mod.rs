@@ -1,1 +1,14 @@
-//! sandbox
+//! Policy × what the kernel offers → [`plan::Plan`] → kernel objects, and the child side that enforces them.
+//!
+//! `seccomp` and Landlock are two walls with one purpose each: Landlock decides about files whatever the server's
+//! memory says; the seccomp program decides what is asked of the supervisor. Rests on `landlock(7)`, `seccomp(2)`,
+//! `seccomp_unotify(2)`.
+
+pub mod allowlist;
+pub mod control;
+pub mod filter;
+pub mod init;
+pub mod plan;
+pub mod rules;
+pub mod support;
+pub mod wire;
