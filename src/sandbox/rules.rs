@@ -15,6 +15,8 @@ use landlock::{
     RulesetAttr, RulesetCreated, RulesetCreatedAttr, Scope,
 };
 
+use nix::fcntl::ResolveFlag;
+
 use crate::policy::grant::{Access, Grant, Origin};
 use crate::sys::path::{self, Follow, Inode, Stat};
 
@@ -153,7 +155,12 @@ impl Rules {
             let here = here.as_ref().map_err(|error| {
                 failed(grant, io::Error::from_raw_os_error(error.raw_os_error().unwrap_or(libc::EIO)))
             })?;
-            let fd = match path::look(here.as_fd(), grant.path.as_os_str().as_bytes(), Follow::Links) {
+            let fd = match path::look(
+                here.as_fd(),
+                grant.path.as_os_str().as_bytes(),
+                Follow::Links,
+                ResolveFlag::empty(),
+            ) {
                 Ok(fd) => fd,
                 Err(error) if grant.optional && error.kind() == io::ErrorKind::NotFound => continue,
                 Err(error) => return Err(failed(grant, error)),

@@ -18,3 +18,4 @@ pub mod seccomp;
 pub mod socket;
 pub mod syscall;
 pub mod tree;
+pub mod watch;

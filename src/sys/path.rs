@@ -60,12 +60,15 @@ pub enum Follow {
 }
 
 /// Opens `path` (relative to `base`) with `O_PATH`: no permission on the file itself is needed, nothing is read.
-pub fn look(base: BorrowedFd<'_>, path: &[u8], follow: Follow) -> io::Result<OwnedFd> {
+///
+/// Magic links are never followed; `resolve` restricts the look-up further.
+pub fn look(base: BorrowedFd<'_>, path: &[u8], follow: Follow, resolve: ResolveFlag) -> io::Result<OwnedFd> {
     let mut flags = OFlag::O_PATH | OFlag::O_CLOEXEC;
     if follow == Follow::NotLast {
         flags |= OFlag::O_NOFOLLOW;
     }
-    let how = OpenHow::new().flags(flags).mode(Mode::empty()).resolve(ResolveFlag::RESOLVE_NO_MAGICLINKS);
+    let resolve = resolve | ResolveFlag::RESOLVE_NO_MAGICLINKS;
+    let how = OpenHow::new().flags(flags).mode(Mode::empty()).resolve(resolve);
     Ok(openat2(base, path, how)?)
 }
 
@@ -144,10 +147,10 @@ mod tests {
     #[test]
     fn looks_without_magic_links() {
         let root = open(b"/", libc::O_PATH | libc::O_DIRECTORY).unwrap();
-        let etc = look(root.as_fd(), b"/etc", Follow::Links).unwrap();
+        let etc = look(root.as_fd(), b"/etc", Follow::Links, ResolveFlag::empty()).unwrap();
         assert_eq!(path_of(etc.as_fd()).unwrap(), PathBuf::from("/etc"));
         assert!(stat(etc.as_fd()).unwrap().is_dir());
-        let error = look(root.as_fd(), b"/proc/self/cwd", Follow::Links).unwrap_err();
+        let error = look(root.as_fd(), b"/proc/self/cwd", Follow::Links, ResolveFlag::empty()).unwrap_err();
         assert_eq!(error.raw_os_error(), Some(libc::ELOOP));
         assert!(may(etc.as_fd(), libc::R_OK).is_ok());
     }
