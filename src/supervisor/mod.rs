@@ -91,7 +91,7 @@ impl Init {
         let ours = self.control.try_clone()?;
         nix::fcntl::fcntl(&ours, nix::fcntl::FcntlArg::F_SETFL(OFlag::O_NONBLOCK))
             .map_err(io::Error::from)?;
-        Ok(Conversation { socket: AsyncFd::with_interest(ours, Interest::READABLE)? })
+        Ok(Conversation { socket: AsyncFd::register_with_interest(ours, Interest::READABLE)? })
     }
 
     /// Gives one order. An `init` that is gone already needs none.
