@@ -10,6 +10,7 @@ pub mod directories;
 pub mod grant;
 pub mod limits;
 pub mod reason;
+pub mod shells;
 pub mod verdict;
 
 use std::collections::BTreeMap;
