@@ -9,8 +9,8 @@ use std::os::unix::ffi::OsStrExt;
 
 /// Shells by their usual names, without versions. Restricted and static builds are the same program.
 pub const SHELLS: &[&str] = &[
-    "ash", "bash", "csh", "dash", "elvish", "fish", "hush", "ksh", "lksh", "mksh", "nu", "oksh", "osh", "pdksh",
-    "posh", "pwsh", "rbash", "rksh", "rzsh", "sash", "sh", "tcsh", "xonsh", "yash", "ysh", "zsh",
+    "ash", "bash", "csh", "dash", "elvish", "fish", "hush", "ksh", "lksh", "mksh", "nu", "oksh", "osh",
+    "pdksh", "posh", "pwsh", "rbash", "rksh", "rzsh", "sash", "sh", "tcsh", "xonsh", "yash", "ysh", "zsh",
 ];
 
 /// Programs that hold a shell among many others and choose by `argv[0]`. Under their own name they are a shell
@@ -37,7 +37,8 @@ fn listed(list: &[&str], name: &OsStr) -> bool {
         if list.iter().any(|listed| listed.as_bytes() == name) {
             return true;
         }
-        let shorter = BUILDS.iter().find_map(|build| name.strip_suffix(build.as_bytes())).or_else(|| unversioned(name));
+        let shorter =
+            BUILDS.iter().find_map(|build| name.strip_suffix(build.as_bytes())).or_else(|| unversioned(name));
         match shorter {
             Some(shorter) if !shorter.is_empty() => name = shorter,
             _ => return false,
@@ -59,14 +60,25 @@ mod tests {
 
     #[test]
     fn shells_are_known_with_versions_and_builds() {
-        for name in ["sh", "bash", "bash5.2", "zsh-5.9", "ksh93", "bash-static", "pwsh-preview", "busybox", "mksh-static"] {
+        for name in [
+            "sh",
+            "bash",
+            "bash5.2",
+            "zsh-5.9",
+            "ksh93",
+            "bash-static",
+            "pwsh-preview",
+            "busybox",
+            "mksh-static",
+        ] {
             assert!(is_shell_name(OsStr::new(name)), "{name}");
         }
     }
 
     #[test]
     fn other_programs_are_not() {
-        for name in ["node", "python3.11", "env", "ssh", "shred", "fishing", "bashful", "", "-", "5", "sh.py"] {
+        for name in ["node", "python3.11", "env", "ssh", "shred", "fishing", "bashful", "", "-", "5", "sh.py"]
+        {
             assert!(!is_shell_name(OsStr::new(name)), "{name}");
         }
     }

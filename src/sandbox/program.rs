@@ -144,7 +144,9 @@ impl Program {
 pub(crate) fn named_shell(path: &Path, target: &Path) -> bool {
     let by_path = path.file_name().is_some_and(shells::is_shell_name);
     // `/usr/bin/env -> busybox` is not a shell; `/bin/sh -> busybox` is, by its path.
-    let by_target = target.file_name().is_some_and(|name| shells::is_shell_name(name) && !shells::is_multi_call_name(name));
+    let by_target = target
+        .file_name()
+        .is_some_and(|name| shells::is_shell_name(name) && !shells::is_multi_call_name(name));
     by_path || by_target
 }
 
@@ -232,7 +234,9 @@ mod tests {
         nix::unistd::mkfifo(&pipe, nix::sys::stat::Mode::S_IRWXU).unwrap();
         assert!(matches!(Program::open(&folder.path().join("missing")), Err(Error::Missing { .. })));
         assert!(matches!(Program::open(&plain.join("below")), Err(Error::Missing { .. })));
-        assert!(matches!(Program::open(&dangling), Err(Error::Dangling { to, .. }) if to == Path::new("nowhere")));
+        assert!(
+            matches!(Program::open(&dangling), Err(Error::Dangling { to, .. }) if to == Path::new("nowhere"))
+        );
         assert!(matches!(Program::open(&circle), Err(Error::Unreadable { .. })));
         assert!(matches!(Program::open(folder.path()), Err(Error::Folder { .. })));
         assert!(matches!(Program::open(&plain), Err(Error::NotExecutable { mode: 0o644, .. })));

@@ -127,7 +127,10 @@ mod tests {
 
     #[test]
     fn the_server_gets_absolute_folders_only() {
-        assert_eq!(lookup("/a::b:/c").server_folders(&["/first".into()]), ["/first", "/a", "/c"].map(PathBuf::from));
+        assert_eq!(
+            lookup("/a::b:/c").server_folders(&["/first".into()]),
+            ["/first", "/a", "/c"].map(PathBuf::from)
+        );
         let set = Lookup { server_path: Some("/set:x".into()), ..lookup("/a") };
         assert_eq!(set.server_folders(&[]), [PathBuf::from("/set")]);
     }

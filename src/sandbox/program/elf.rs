@@ -152,7 +152,11 @@ mod tests {
         assert_eq!(read_bytes(&arm), Some(Elf::Foreign { machine: 40 }));
         let mut x32 = program(1, b"");
         x32[4] = 1;
-        assert_eq!(read_bytes(&x32), Some(Elf::Foreign { machine: NATIVE }), "x32: our machine, half the words");
+        assert_eq!(
+            read_bytes(&x32),
+            Some(Elf::Foreign { machine: NATIVE }),
+            "x32: our machine, half the words"
+        );
     }
 
     #[test]

@@ -56,15 +56,16 @@ pub fn parse(head: &[u8; HEAD]) -> Hashbang {
     if name.is_empty() {
         return Hashbang::Broken;
     }
-    // What follows a NUL is no argument; an argument ends at one.
+    // A blank and then a NUL (a short file that ends in blanks) is an argument of no bytes: the kernel passes it on.
     let argument = match line.get(name.len()) {
-        Some(b' ' | b'\t') => trim_start(&line[name.len()..]),
-        _ => &[],
+        Some(b' ' | b'\t') => Some(trim_start(&line[name.len()..])).filter(|argument| !argument.is_empty()),
+        _ => None,
     };
-    let argument = &argument[..argument.iter().position(|byte| *byte == 0).unwrap_or(argument.len())];
+    let argument =
+        argument.map(|bytes| &bytes[..bytes.iter().position(|byte| *byte == 0).unwrap_or(bytes.len())]);
     Hashbang::Line(Line {
         interpreter: PathBuf::from(OsStr::from_bytes(name)),
-        argument: (!argument.is_empty()).then(|| OsStr::from_bytes(argument).to_owned()),
+        argument: argument.map(|argument| OsStr::from_bytes(argument).to_owned()),
     })
 }
 
@@ -114,6 +115,7 @@ mod tests {
         assert_eq!(parse(&head(b"#! \t/bin/x  a b \t\nrest")), line("/bin/x", Some("a b")));
         assert_eq!(parse(&head(b"#!/usr/bin/env node\r\n")), line("/usr/bin/env", Some("node\r")));
         assert_eq!(parse(&head(b"#!/bin/x")), line("/bin/x", None), "a file without an end of the line");
+        assert_eq!(parse(&head(b"#!/bin/x ")), line("/bin/x", Some("")), "and with a blank at the end");
     }
 
     #[test]
@@ -128,7 +130,9 @@ mod tests {
 
     #[test]
     fn a_long_argument_is_cut_off() {
-        let Hashbang::Line(line) = parse(&head(&[b"#!/bin/x ".as_slice(), &[b'a'; 300]].concat())) else { panic!() };
+        let Hashbang::Line(line) = parse(&head(&[b"#!/bin/x ".as_slice(), &[b'a'; 300]].concat())) else {
+            panic!()
+        };
         assert_eq!(line.argument.unwrap().len(), HEAD - 1 - b"#!/bin/x ".len());
     }
 
