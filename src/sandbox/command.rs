@@ -23,7 +23,7 @@ pub use crate::sandbox::command::error::Error;
 pub use crate::sandbox::command::launcher::Launcher;
 use crate::sandbox::program::{self, Kind, Program};
 use crate::sandbox::search::{self, Lookup};
-use crate::sandbox::shims::{self, Family, Origin, Shim, trampoline};
+use crate::sandbox::shims::{self, Shim, trampoline};
 
 /// Shims that may lead to one another.
 const MAX_SHIMS: usize = 8;
@@ -76,7 +76,7 @@ pub fn resolve(words: &[OsString], lookup: &Lookup) -> Result<Command, Error> {
     let found = locate(word, &lookup.folders(), lookup, None)?;
     let launcher = Launcher::detect(&found.program, rest);
     let first_word = if found.shim.is_some() { found.program.path.clone().into() } else { word.clone() };
-    let Found { mut program, mut shim, mut path_first } = found;
+    let Found { mut program, shim, mut path_first } = found;
     let mut argv = vec![first_word];
     let mut script = None;
     if let Some(interpreter) = console_script(&program, lookup) {
@@ -85,9 +85,6 @@ pub fn resolve(words: &[OsString], lookup: &Lookup) -> Result<Command, Error> {
             interpreter,
             source,
         })?;
-        let (family, origin) = (Family::Trampoline, Origin::File(program.path.clone()));
-        let path = program.path.clone();
-        shim = shim.or(Some(Shim { family, path, version: "interpreter".into(), origin }));
         argv = vec![interpreter.path.clone().into(), program.path.clone().into()];
         script = Some(Interpreter { path: program.path, target: program.target });
         program = interpreter;

@@ -58,7 +58,15 @@ pub enum Error {
         /// Its permission bits.
         mode: u32,
     },
-    /// Something on the way refused.
+    /// The way to it is barred: a folder that we may not search, links in a circle.
+    #[error("{path:?} is out of reach: {source}")]
+    OutOfReach {
+        /// What was asked for.
+        path: PathBuf,
+        /// What the kernel said.
+        source: io::Error,
+    },
+    /// It is there, and may not be read.
     #[error("{path:?} cannot be read: {source}")]
     Unreadable {
         /// The file.
@@ -157,7 +165,7 @@ fn absent(path: &Path, source: io::Error) -> Error {
             Ok(to) => Error::Dangling { path, to },
             Err(_) => Error::Missing { path },
         },
-        _ => Error::Unreadable { path, source },
+        _ => Error::OutOfReach { path, source },
     }
 }
 
@@ -237,7 +245,7 @@ mod tests {
         assert!(
             matches!(Program::open(&dangling), Err(Error::Dangling { to, .. }) if to == Path::new("nowhere"))
         );
-        assert!(matches!(Program::open(&circle), Err(Error::Unreadable { .. })));
+        assert!(matches!(Program::open(&circle), Err(Error::OutOfReach { .. })));
         assert!(matches!(Program::open(folder.path()), Err(Error::Folder { .. })));
         assert!(matches!(Program::open(&plain), Err(Error::NotExecutable { mode: 0o644, .. })));
         assert!(matches!(Program::open(&pipe), Err(Error::NotRegular { .. })), "and a pipe does not block");

@@ -94,7 +94,8 @@ pub fn find(name: &OsStr, folders: &[PathBuf]) -> Result<Program, Option<program
     for folder in folders {
         match Program::open(&folder.join(name)) {
             Ok(found) => return Ok(found),
-            Err(error) if error.is_missing() => {}
+            // A folder that we may not search says nothing about the program; a shell passes it over too.
+            Err(error) if error.is_missing() || matches!(error, program::Error::OutOfReach { .. }) => {}
             Err(error) => obstacle = obstacle.or(Some(error)),
         }
     }
@@ -163,6 +164,8 @@ mod tests {
         let obstacle = find(OsStr::new("tool"), &folders).unwrap_err();
         assert!(matches!(obstacle, Some(program::Error::Folder { .. })));
         assert!(find(OsStr::new("other"), &folders).unwrap_err().is_none());
+        std::os::unix::fs::symlink("circle", folders[1].join("circle")).unwrap();
+        assert!(find(OsStr::new("circle"), &folders).unwrap_err().is_none(), "out of reach is not there");
         let tool = folders[1].join("tool");
         fs::write(&tool, "#!/bin/true\n").unwrap();
         fs::set_permissions(&tool, fs::Permissions::from_mode(0o755)).unwrap();

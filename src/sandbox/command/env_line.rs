@@ -133,7 +133,7 @@ mod tests {
         #[test]
         fn env_splits_the_same_way(string in "[ZQ\"' \t=$#-]{0,12}") {
             let argument = format!("-SA=B {string} /bin/echo END");
-            let output = Command::new("/usr/bin/env").arg(&argument).output().unwrap();
+            let output = Command::new("/usr/bin/env").arg(&argument).env("PATH", "/usr/bin:/bin").output().unwrap();
             match name(&argument) {
                 Ok(found) if found == "/bin/echo" => {
                     prop_assert!(output.status.success());

@@ -192,6 +192,7 @@ fn about(error: &program::Error) -> String {
              mounted noexec executes nothing",
             path.display().to_string().escape_debug()
         ),
+        program::Error::OutOfReach { .. } => "check the permissions of the folders on the way".into(),
         program::Error::Unreadable { .. } => {
             "a program has to be readable too, so that what it starts can be told beforehand".into()
         }

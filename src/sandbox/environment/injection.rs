@@ -241,7 +241,7 @@ pub fn kind(name: &str) -> Option<Kind> {
         Some(prefix) => name.starts_with(prefix),
         None => name == **pattern,
     };
-    NAMES.iter().find(|(_, names)| names.iter().any(|pattern| matches(pattern))).map(|(kind, _)| *kind)
+    NAMES.iter().find(|(_, names)| names.iter().any(&matches)).map(|(kind, _)| *kind)
 }
 
 #[cfg(test)]

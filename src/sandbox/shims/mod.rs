@@ -39,8 +39,6 @@ pub enum Family {
     Mise,
     /// volta.
     Volta,
-    /// Not a version manager: the `/bin/sh` line that pip and uv write when a `#!` line cannot hold the interpreter.
-    Trampoline,
 }
 
 impl fmt::Display for Family {
@@ -52,7 +50,6 @@ impl fmt::Display for Family {
             Family::Asdf => "asdf",
             Family::Mise => "mise",
             Family::Volta => "volta",
-            Family::Trampoline => "console script",
         })
     }
 }
@@ -225,7 +222,6 @@ impl Recognised {
             Family::Asdf => asdf::resolve(self, lookup, folders),
             Family::Mise => mise::resolve(self, lookup, folders),
             Family::Volta => volta::resolve(self, lookup, folders),
-            Family::Trampoline => Err(self.unusable(&self.path, "is no shim of a version manager")),
         }
     }
 
