@@ -9,6 +9,7 @@ pub mod command;
 pub mod control;
 pub mod environment;
 pub mod filter;
+pub mod folders;
 pub mod init;
 pub mod plan;
 pub mod program;

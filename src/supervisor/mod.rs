@@ -91,7 +91,8 @@ impl Init {
         let ours = self.control.try_clone()?;
         nix::fcntl::fcntl(&ours, nix::fcntl::FcntlArg::F_SETFL(OFlag::O_NONBLOCK))
             .map_err(io::Error::from)?;
-        Ok(Conversation { socket: AsyncFd::register_with_interest(ours, Interest::READABLE)? })
+        let socket = AsyncFd::register_with_interest(ours, Interest::READABLE).map_err(io::Error::from)?;
+        Ok(Conversation { socket })
     }
 
     /// Gives one order. An `init` that is gone already needs none.
@@ -103,9 +104,9 @@ impl Init {
 
     /// Waits for `init` itself; its tree is gone before it is.
     pub fn join(mut self) -> io::Result<()> {
-        let Init { child, control } = &mut self;
-        let _ = control;
-        child.wait().map(drop)
+        // Whatever it still waits for, the end of the conversation ends it.
+        drop(self.control);
+        self.child.wait().map(drop)
     }
 }
 
