@@ -13,7 +13,7 @@ use std::process::{Child, Command, Stdio};
 
 use nix::fcntl::OFlag;
 use tokio::io::Interest;
-use tokio::io::unix::AsyncFd;
+use tokio::net::UnixDatagram;
 
 use crate::sandbox::control::{self, Launch, Order, Report};
 use crate::sandbox::plan::Plan;
@@ -112,19 +112,27 @@ impl Init {
 
 /// What `init` says.
 pub struct Conversation {
-    socket: AsyncFd<OwnedFd>,
+    socket: UnixDatagram,
 }
 
 impl Conversation {
     /// The next report; `None` when `init` is gone. Safe to drop while it waits.
     pub async fn next(&mut self) -> Result<Option<Report>, Error> {
         loop {
-            let mut ready = self.socket.readable().await?;
-            match control::next_report(self.socket.get_ref().as_fd()) {
-                Err(control::Error::Socket(error)) if error.kind() == io::ErrorKind::WouldBlock => {
-                    ready.clear_ready();
-                }
-                report => return Ok(report?),
+            self.socket.readable().await?;
+            let mut report = None;
+            let tried =
+                self.socket.try_io(Interest::READABLE, || match control::next_report(self.socket.as_fd()) {
+                    Err(control::Error::Socket(error)) => Err(error),
+                    other => {
+                        report = Some(other);
+                        Ok(())
+                    }
+                });
+            match (tried, report) {
+                (_, Some(report)) => return Ok(report?),
+                (Err(error), None) if error.kind() != io::ErrorKind::WouldBlock => return Err(error.into()),
+                _ => {}
             }
         }
     }
