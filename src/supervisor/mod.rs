@@ -88,11 +88,10 @@ impl Init {
 
     /// The conversation, for a runtime.
     pub fn conversation(&self) -> Result<Conversation, Error> {
-        let ours = self.control.try_clone()?;
-        nix::fcntl::fcntl(&ours, nix::fcntl::FcntlArg::F_SETFL(OFlag::O_NONBLOCK))
-            .map_err(io::Error::from)?;
-        let socket = AsyncFd::register_with_interest(ours, Interest::READABLE).map_err(io::Error::from)?;
-        Ok(Conversation { socket })
+        // To the runtime all sockets that keep message boundaries are alike.
+        let ours = std::os::unix::net::UnixDatagram::from(self.control.try_clone()?);
+        ours.set_nonblocking(true)?;
+        Ok(Conversation { socket: UnixDatagram::from_std(ours)? })
     }
 
     /// Gives one order. An `init` that is gone already needs none.
