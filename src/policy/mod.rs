@@ -9,6 +9,7 @@ pub mod calls;
 pub mod directories;
 pub mod grant;
 pub mod limits;
+pub mod protected;
 pub mod reason;
 pub mod verdict;
 
