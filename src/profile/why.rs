@@ -30,6 +30,8 @@ pub struct Answer {
     pub line: Option<Origin>,
     /// The answer in words.
     pub because: String,
+    /// What could make the answer another one: grants that are not known without the server's command.
+    pub note: Option<String>,
 }
 
 /// Why there is no answer.
@@ -47,12 +49,12 @@ pub enum Error {
 
 impl Answer {
     fn allow(line: Option<Origin>, because: String) -> Self {
-        Answer { verdict: Ruling::Allow, denial: None, line, because }
+        Answer { verdict: Ruling::Allow, denial: None, line, because, note: None }
     }
 
     fn deny(reason: Reason, layer: Layer, remedy: Remedy, line: Option<Origin>, because: String) -> Self {
         let denial = Some(Denial { reason, layer, remedy });
-        Answer { verdict: Ruling::Deny, denial, line, because }
+        Answer { verdict: Ruling::Deny, denial, line, because, note: None }
     }
 }
 
@@ -74,8 +76,23 @@ pub fn path(resolved: &Resolved, context: &Context, access: Access, asked: &Path
     let query = Query { resolved, places: &places, place: &place, access };
     match query.nearest(access) {
         Some(grant) => Ok(query.granted(grant)),
-        None => Ok(query.refused(&refusals)),
+        None => Ok(Answer { note: open(resolved), ..query.refused(&refusals) }),
     }
+}
+
+/// Grants that still have a variable in them, in words.
+fn open(resolved: &Resolved) -> Option<String> {
+    let policy = &resolved.policy;
+    let lists = [&policy.filesystem.read, &policy.filesystem.write, &policy.process.execute];
+    let open: Vec<String> = lists
+        .into_iter()
+        .flatten()
+        .filter(|grant| !grant.path.is_absolute())
+        .map(|grant| format!("{} ({})", grant.path.display(), grant.origin))
+        .collect();
+    let arguments = policy.process.arguments_as_paths.is_some() && !open.is_empty();
+    let more = if arguments { ", and the command's path arguments" } else { "" };
+    (!open.is_empty()).then(|| format!("not counted: {}{more}; give the command after `--`", open.join(", ")))
 }
 
 struct Query<'q> {
