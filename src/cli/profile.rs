@@ -278,7 +278,7 @@ fn give(answer: &Answer, as_json: bool) -> ExitCode {
     code
 }
 
-/// One line of JSON, with the version of its schema first.
+/// One line of JSON: the report's fields, and the version of their schema.
 fn json(report: &impl Serialize) -> String {
     let Ok(serde_json::Value::Object(fields)) = serde_json::to_value(report) else {
         return String::new();
@@ -296,8 +296,90 @@ fn print(text: &str) -> ExitCode {
     }
 }
 
+/// Says on stderr what is wrong; the status of a wrong configuration.
 fn fail(problems: &Problems) -> ExitCode {
     // Where stderr is closed there is nobody to tell; the exit status says it.
     let _ = std::io::stderr().lock().write_all(diagnostic::problems(problems, Style::stderr()).as_bytes());
     ExitCode::from(CONFIGURATION)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        args: ProfileArgs,
+    }
+
+    /// A user whose folders are all empty, and a profile of theirs.
+    fn user(body: &str) -> (tempfile::TempDir, Directories, String) {
+        let root = tempfile::tempdir().unwrap();
+        let at = |name: &str| root.path().join(name);
+        let dirs =
+            Directories { config: at("config"), state: at("state"), data: at("data"), runtime: at("run") };
+        let file = at("p.toml");
+        std::fs::write(&file, body).unwrap();
+        let file = file.display().to_string();
+        (root, dirs, file)
+    }
+
+    fn status(words: &[&str], dirs: &Directories) -> ExitCode {
+        let line = Line::try_parse_from(["profile"].iter().chain(words)).unwrap();
+        run(line.args, dirs)
+    }
+
+    #[test]
+    fn exit_statuses_tell_allow_deny_and_wrong() {
+        let (_root, dirs, file) = user("version = 1\n[filesystem]\nread = [\"/usr\"]\n");
+        let why = |question: &[&str]| status(&[&["why", "--profile", &file], question].concat(), &dirs);
+        assert_eq!(why(&["--read", "/usr/share"]), ExitCode::SUCCESS);
+        assert_eq!(why(&["--write", "/usr/share"]), ExitCode::from(1));
+        assert_eq!(why(&["--host", "example.com:443", "--json"]), ExitCode::from(1));
+        assert_eq!(why(&["--tool", "x"]), ExitCode::SUCCESS);
+        assert_eq!(status(&["check", &file, "--json"], &dirs), ExitCode::SUCCESS);
+        assert_eq!(status(&["show", "nowhere"], &dirs), ExitCode::from(78));
+        assert_eq!(status(&["list", "--env", "dev"], &dirs), ExitCode::SUCCESS);
+    }
+
+    #[test]
+    fn exactly_one_question_is_asked() {
+        for words in
+            [&["why", "--profile", "p"][..], &["why", "--profile", "p", "--read", "/", "--tool", "x"]]
+        {
+            assert!(Line::try_parse_from(["profile"].iter().chain(words)).is_err());
+        }
+    }
+
+    #[test]
+    fn a_whole_report_of_errors_is_rendered() {
+        let (_root, dirs, file) = user("version = 1\n[filesystem]\nraed = []\n[limits]\nmemory = \"1GB\"\n");
+        let setting = Setting { env: Environment::Prod, workspace: None, json: false, command: Vec::new() };
+        let problems = resolve(&file, &setting, &dirs).unwrap_err();
+        let expected = format!(
+            "error: unknown key `filesystem.raed`\n  --> {file}:3:1\nhelp: did you mean `read`?\n\n\
+             error: `limits.memory`: `GB` is not a unit here; the units are B, KiB, MiB, GiB, TiB\n  --> {file}:5:10\n\n\
+             error: 2 errors\n"
+        );
+        assert_eq!(diagnostic::problems(&problems, Style::PLAIN), expected);
+    }
+
+    #[test]
+    fn every_line_that_is_shown_names_where_it_comes_from() {
+        let body = "version = 1\n[filesystem]\nread = [{ path = \"/usr\", reason = \"x\" }]\n[limits]\nprocesses = 3\n";
+        let (_root, dirs, file) = user(body);
+        let setting = Setting { env: Environment::Prod, workspace: None, json: false, command: Vec::new() };
+        let (resolved, _) = resolve(&file, &setting, &dirs).unwrap();
+        let text = show::text(&resolved, Style::PLAIN);
+        let squeezed = text.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(squeezed.contains(&format!("read /usr {file}:3 # x")), "{text}");
+        assert!(squeezed.contains(&format!("processes = 3 {file}:5")), "{text}");
+        assert!(squeezed.contains("memory = 1GiB default"), "{text}");
+        let report: serde_json::Value = serde_json::from_str(&json(&resolved)).unwrap();
+        assert_eq!(report["version"], 1);
+        assert_eq!(report["policy"]["filesystem"]["read"][0]["origin"]["line"], 3);
+    }
 }

@@ -65,7 +65,7 @@ pub(super) fn check(
         problems.extend(special(found));
     }
     let writable: Vec<Place> = own_writable(private_home, context, &places);
-    problems.extend(planted(&placed, &writable));
+    problems.extend(planted(&placed, &writable, &places));
     problems.extend(written_and_executed(&placed, &writable));
     let warnings = placed.iter().flat_map(stale).collect();
     (problems, warnings)
@@ -107,7 +107,7 @@ fn refused(found: &Placed<'_>, refusals: &Refusals, places: &Places) -> Option<P
     if found.place.path.starts_with("/proc") {
         return Some(problem.help("leave it out: the broker serves what a server may see of /proc"));
     }
-    if first.inside || !found.place.folder {
+    if first.inside || !found.place.is_folder() {
         return Some(problem);
     }
     let split = refusals.split(found.access, &found.place, places);
@@ -120,8 +120,7 @@ fn refused(found: &Placed<'_>, refusals: &Refusals, places: &Places) -> Option<P
 
 /// A device, socket or FIFO is no file: five devices aside, it cannot be granted.
 fn special(found: &Placed<'_>) -> Option<Problem> {
-    let metadata = found.place.path.symlink_metadata().ok()?;
-    let kind = metadata.file_type();
+    let kind = found.place.metadata.as_ref()?.file_type();
     let what = if kind.is_block_device() || kind.is_char_device() {
         if DEVICES.iter().any(|device| found.place.path == Path::new(device))
             && found.access != Access::Execute
@@ -147,8 +146,7 @@ fn own_writable(private_home: Option<&Path>, context: &Context, places: &Places)
 }
 
 /// A symlink inside something writable may be the server's own work of an earlier run: a grant never goes through.
-fn planted(placed: &[Placed<'_>], own: &[Place]) -> Vec<Problem> {
-    let places = Places::default();
+fn planted(placed: &[Placed<'_>], own: &[Place], places: &Places) -> Vec<Problem> {
     let mut problems = Vec::new();
     for found in placed {
         for folder in &found.place.links {
@@ -205,14 +203,16 @@ fn written_and_executed(placed: &[Placed<'_>], own: &[Place]) -> Vec<Problem> {
 /// A rule on a file follows the inode: an editor that writes a new file and renames it over the old one ends it.
 fn stale(found: &Placed<'_>) -> Vec<Warning> {
     let is_shipped = found.grant.origin.file.starts_with("<shipped>");
-    let file = found.place.path.symlink_metadata().is_ok_and(|metadata| metadata.is_file());
-    if found.access == Access::Execute || is_shipped || !file {
+    let Some(metadata) = found.place.metadata.as_ref().filter(|metadata| metadata.is_file()) else {
+        return Vec::new();
+    };
+    if found.access == Access::Execute || is_shipped {
         return Vec::new();
     }
     let origin = || found.grant.origin.clone();
     let message = format!("{} is lost when the file is replaced", found.named());
     let stale = Warning::new(origin(), Code::StaleFileGrant, message).help("grant the folder that holds it");
-    let links = found.place.path.symlink_metadata().map_or(1, |metadata| metadata.nlink());
+    let links = metadata.nlink();
     if found.access != Access::Write || links < 2 {
         return vec![stale];
     }

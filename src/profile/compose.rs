@@ -101,16 +101,13 @@ struct Scalars<'m> {
 
 impl<'m> Scalars<'m> {
     /// The standing value that is strictest: whose `looseness` is least.
-    fn pick<T: Clone, K: Ord>(
+    fn pick<T: Clone + 'm, K: Ord>(
         &mut self,
         key: &str,
         field: impl Fn(&'m Layer) -> &'m Maybe<T>,
         looseness: impl Fn(&T) -> K,
         default: T,
-    ) -> T
-    where
-        T: 'm,
-    {
+    ) -> T {
         let strictest = standing(self.members, |layer| field(layer).as_ref())
             .into_iter()
             .min_by_key(|found| (looseness(&found.value), found.origin.clone()));

@@ -7,6 +7,7 @@
 use std::cell::RefCell;
 use std::collections::{BTreeMap, VecDeque};
 use std::ffi::OsString;
+use std::fs::Metadata;
 use std::io;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Component, Path, PathBuf};
@@ -28,46 +29,12 @@ pub(super) struct Followed {
     pub links: Vec<PathBuf>,
 }
 
-/// Follows every symlink of an absolute or relative path. A part that does not exist ends the walk; it is no error.
+/// Follows every symlink of an absolute or relative path; see [`Places::follow`].
 ///
 /// # Errors
-/// `ELOOP` as an error of kind other after [`MAX_LINKS`]; what the kernel says when a folder cannot be searched.
+/// As [`Places::follow`].
 pub(super) fn follow(path: &Path) -> io::Result<Followed> {
-    let mut real = PathBuf::from("/");
-    let mut links = Vec::new();
-    let absolute = std::path::absolute(path)?;
-    let mut pending: VecDeque<OsString> = parts(&absolute);
-    while let Some(part) = pending.pop_front() {
-        if part == ".." {
-            real.pop();
-            continue;
-        }
-        let next = real.join(&part);
-        match next.symlink_metadata() {
-            Ok(metadata) if metadata.is_symlink() => {
-                links.push(real.clone());
-                if links.len() > MAX_LINKS {
-                    return Err(io::Error::from_raw_os_error(libc::ELOOP));
-                }
-                let target = next.read_link()?;
-                if target.is_absolute() {
-                    real = PathBuf::from("/");
-                }
-                for part in parts(&target).into_iter().rev() {
-                    pending.push_front(part);
-                }
-            }
-            Ok(_) => real = next,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                let missing = 1 + pending.len();
-                real = next;
-                real.extend(pending);
-                return Ok(Followed { path: real, missing, links });
-            }
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(Followed { path: real, missing: 0, links })
+    Places::default().follow(path)
 }
 
 fn parts(path: &Path) -> VecDeque<OsString> {
@@ -81,7 +48,7 @@ fn parts(path: &Path) -> VecDeque<OsString> {
 }
 
 /// A path as Landlock sees it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub(super) struct Place {
     /// The real path.
     pub path: PathBuf,
@@ -91,14 +58,19 @@ pub(super) struct Place {
     tail: Vec<OsString>,
     /// The folders in which a symlink was met on the way.
     pub links: Vec<PathBuf>,
-    /// Whether it exists and is a folder.
-    pub folder: bool,
+    /// What it is, when it exists.
+    pub metadata: Option<Metadata>,
 }
 
 impl Place {
     /// Whether it exists.
     pub(super) fn exists(&self) -> bool {
         self.tail.is_empty()
+    }
+
+    /// Whether it exists and is a folder.
+    pub(super) fn is_folder(&self) -> bool {
+        self.metadata.as_ref().is_some_and(Metadata::is_dir)
     }
 
     /// Whether a rule on `self` reaches `other`: it is the same, or lies above it.
@@ -120,40 +92,84 @@ impl Place {
     }
 }
 
-/// Places, with the inodes of folders remembered: the paths of one policy share most of their parents.
+/// Places, looked at once: the paths of one policy share most of their parents.
 #[derive(Debug, Default)]
 pub(super) struct Places {
-    inodes: RefCell<BTreeMap<PathBuf, Inode>>,
+    /// What is at a path whose parents are no symlinks; `None` for nothing.
+    seen: RefCell<BTreeMap<PathBuf, Option<Metadata>>>,
 }
 
 impl Places {
     /// Where `path` is.
     ///
     /// # Errors
-    /// As [`follow`].
+    /// As [`Places::follow`].
     pub(super) fn find(&self, path: &Path) -> io::Result<Place> {
-        let Followed { path, missing, links } = follow(path)?;
+        let Followed { path, missing, links } = self.follow(path)?;
         let anchor = path.ancestors().nth(missing).unwrap_or(Path::new("/"));
-        let tail = path
-            .strip_prefix(anchor)
-            .map(|tail| tail.iter().map(ToOwned::to_owned).collect())
-            .unwrap_or_default();
-        let metadata = anchor.symlink_metadata()?;
-        let mut chain = vec![(metadata.dev(), metadata.ino())];
-        for above in anchor.ancestors().skip(1) {
-            chain.push(self.inode(above)?);
+        let tail: Vec<OsString> = path.iter().skip(anchor.iter().count()).map(ToOwned::to_owned).collect();
+        let mut chain = Vec::new();
+        for above in anchor.ancestors() {
+            let metadata = self.look(above)?.ok_or(io::ErrorKind::NotFound)?;
+            chain.push((metadata.dev(), metadata.ino()));
         }
-        Ok(Place { folder: missing == 0 && metadata.is_dir(), path, chain, tail, links })
+        let metadata = if missing == 0 { self.look(&path)? } else { None };
+        Ok(Place { path, chain, tail, links, metadata })
     }
 
-    fn inode(&self, folder: &Path) -> io::Result<Inode> {
-        if let Some(inode) = self.inodes.borrow().get(folder) {
-            return Ok(*inode);
+    /// Follows every symlink of an absolute or relative path. A part that does not exist ends the walk; it is no
+    /// error.
+    ///
+    /// # Errors
+    /// `ELOOP` after [`MAX_LINKS`]; what the kernel says when a folder cannot be searched.
+    pub(super) fn follow(&self, path: &Path) -> io::Result<Followed> {
+        let mut real = PathBuf::from("/");
+        let mut links = Vec::new();
+        let absolute = std::path::absolute(path)?;
+        let mut pending: VecDeque<OsString> = parts(&absolute);
+        while let Some(part) = pending.pop_front() {
+            if part == ".." {
+                real.pop();
+                continue;
+            }
+            let next = real.join(&part);
+            match self.look(&next)? {
+                Some(metadata) if metadata.is_symlink() => {
+                    links.push(real.clone());
+                    if links.len() > MAX_LINKS {
+                        return Err(io::Error::from_raw_os_error(libc::ELOOP));
+                    }
+                    let target = next.read_link()?;
+                    if target.is_absolute() {
+                        real = PathBuf::from("/");
+                    }
+                    for part in parts(&target).into_iter().rev() {
+                        pending.push_front(part);
+                    }
+                }
+                Some(_) => real = next,
+                None => {
+                    let missing = 1 + pending.len();
+                    real = next;
+                    real.extend(pending);
+                    return Ok(Followed { path: real, missing, links });
+                }
+            }
         }
-        let metadata = folder.symlink_metadata()?;
-        let inode = (metadata.dev(), metadata.ino());
-        self.inodes.borrow_mut().insert(folder.to_owned(), inode);
-        Ok(inode)
+        Ok(Followed { path: real, missing: 0, links })
+    }
+
+    fn look(&self, path: &Path) -> io::Result<Option<Metadata>> {
+        if let Some(seen) = self.seen.borrow().get(path) {
+            return Ok(seen.clone());
+        }
+        let found = match path.symlink_metadata() {
+            Ok(metadata) => Some(metadata),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+            Err(error) => return Err(error),
+        };
+        self.seen.borrow_mut().insert(path.to_owned(), found.clone());
+        Ok(found)
     }
 }
 

@@ -124,7 +124,7 @@ impl Refusals {
                 Refusal { place: refused.place.path.clone(), what: refused.what, inside: above.is_none() };
             found.push((distance, refusal));
         }
-        found.sort_by(|(a, _), (b, _)| a.cmp(b));
+        found.sort_by_key(|(distance, _)| *distance);
         found.into_iter().map(|(_, refusal)| refusal).collect()
     }
 

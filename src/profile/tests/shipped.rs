@@ -97,3 +97,22 @@ fn a_profile_of_the_users_own_takes_the_shipped_ones_place() {
     assert_eq!(time[0].1.as_deref(), Some("mine"));
     assert_eq!(listed.len(), shipped::ALL.len());
 }
+
+#[test]
+fn the_documentation_lists_what_there_is() {
+    let text = include_str!("../../../docs/PROFILES.md");
+    let rows: Vec<&str> =
+        text.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next()).collect();
+    for code in Code::ALL {
+        assert!(rows.contains(&code.as_str()), "warning {code}");
+    }
+    for (name, _) in crate::profile::VARIABLES {
+        assert!(rows.contains(&format!("${{{name}}}").as_str()), "variable {name}");
+    }
+    for shipped in shipped::ALL {
+        assert!(rows.contains(&shipped.name), "profile {}", shipped.name);
+    }
+    for name in crate::policy::protected::PROTECTED {
+        assert!(text.contains(&format!("`{name}`")), "protected name {name}");
+    }
+}
