@@ -11,6 +11,8 @@ pub mod grant;
 pub mod limits;
 pub mod protected;
 pub mod reason;
+pub mod sensitive;
+pub mod shells;
 pub mod verdict;
 
 use std::collections::BTreeMap;
