@@ -4,7 +4,7 @@
 //! text round. Colour only for people: on a terminal, and without `NO_COLOR` (no-color.org).
 
 use std::fmt::Write as _;
-use std::io::IsTerminal as _;
+use std::io::{IsTerminal as _, Write as _};
 
 use crate::policy::grant::Origin;
 use crate::profile::problem::{Problem, Problems, Warning};
@@ -59,6 +59,30 @@ pub fn problem(problem: &Problem, style: Style) -> String {
 pub fn warning(warning: &Warning, style: Style) -> String {
     let head = style.paint(&format!("warning[{}]", warning.code), 33);
     report(&head, &warning.message, &warning.origin, warning.help.as_deref(), style)
+}
+
+/// Writes to stderr; a stderr that is gone is no reason to fail.
+pub fn tell(text: &str) {
+    let _ = std::io::stderr().lock().write_all(text.as_bytes());
+}
+
+/// One line that the user may want to know, on stderr.
+pub fn note(text: &str) {
+    tell(&format!("{}: {text}\n", Style::stderr().paint("caponier", 36)));
+}
+
+/// Our own diagnostics go to stderr, as lines like the other ones. `CAPONIER_LOG=debug` shows more.
+pub fn start_tracing() {
+    let level = std::env::var("CAPONIER_LOG").ok().and_then(|level| level.parse().ok());
+    let level = level.unwrap_or(tracing::Level::WARN);
+    // Somebody set it already: a test.
+    let _ = tracing_subscriber::fmt()
+        .with_max_level(level)
+        .with_writer(std::io::stderr)
+        .with_ansi(Style::stderr().colour)
+        .without_time()
+        .with_target(false)
+        .try_init();
 }
 
 fn report(head: &str, message: &str, origin: &Origin, help: Option<&str>, style: Style) -> String {
