@@ -1,4 +1,7 @@
 //! cli
+
+pub mod term;
+
 /// Runs the program.
 pub fn main() -> std::process::ExitCode {
     std::process::ExitCode::SUCCESS
