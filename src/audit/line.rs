@@ -109,7 +109,7 @@ fn push_fields(out: &mut Vec<u8>, fields: &impl Serialize) -> Result<(), Error> 
             *open = b',';
             out.pop();
         }
-        _ => return Err(serde::ser::Error::custom("not an object")).map_err(Error::Unrepresentable),
+        _ => return Err(Error::Unrepresentable(serde::ser::Error::custom("not an object"))),
     }
     if memchr::memchr(b'\n', &out[begin..]).is_some() {
         out[begin..].iter_mut().filter(|byte| **byte == b'\n').for_each(|byte| *byte = b' ');

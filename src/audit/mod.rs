@@ -6,13 +6,16 @@
 
 pub mod chain;
 pub mod days;
+#[cfg(test)]
+mod documented;
 pub mod exe;
 pub mod folder;
 pub mod heads;
 pub mod line;
+pub mod query;
 pub mod read;
 #[cfg(test)]
-mod sample;
+pub(crate) mod sample;
 mod segment;
 mod session_id;
 pub mod stamp;

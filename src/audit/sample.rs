@@ -14,7 +14,7 @@ use crate::policy::reason::Reason;
 use crate::policy::verdict::{Denial, Layer, Remedy, Ruling};
 use crate::policy::{OnFailure, Sync};
 
-pub(super) fn access(path: &str) -> FileAccess {
+pub(crate) fn access(path: &str) -> FileAccess {
     FileAccess {
         path: path.to_owned(),
         asked: None,
@@ -34,11 +34,11 @@ pub(super) fn access(path: &str) -> FileAccess {
     }
 }
 
-pub(super) fn allowed(path: &str) -> Event {
+pub(crate) fn allowed(path: &str) -> Event {
     Event::FileAccess(Box::new(access(path)))
 }
 
-pub(super) fn denied(path: &str) -> Event {
+pub(crate) fn denied(path: &str) -> Event {
     let mut access = access(path);
     access.deny(&Denial {
         reason: Reason::FsReadNotGranted,
@@ -49,7 +49,7 @@ pub(super) fn denied(path: &str) -> Event {
     Event::FileAccess(Box::new(access))
 }
 
-pub(super) fn call_start(call: u64, tool: &str) -> Event {
+pub(crate) fn call_start(call: u64, tool: &str) -> Event {
     Event::CallStart(Box::new(CallStart {
         call,
         id: RawValue::from_string(format!("\"id-{call}\"")).unwrap(),
@@ -61,7 +61,7 @@ pub(super) fn call_start(call: u64, tool: &str) -> Event {
     }))
 }
 
-pub(super) fn call_end(call: u64, tool: &str) -> Event {
+pub(crate) fn call_end(call: u64, tool: &str) -> Event {
     Event::CallEnd(Box::new(CallEnd {
         call,
         tool: tool.to_owned(),
@@ -74,15 +74,15 @@ pub(super) fn call_end(call: u64, tool: &str) -> Event {
     }))
 }
 
-pub(super) fn noise(excerpt: &str) -> Event {
+pub(crate) fn noise(excerpt: &str) -> Event {
     Event::StdoutNoise(StdoutNoise { bytes: excerpt.len() as u64, excerpt: excerpt.to_owned() })
 }
 
-pub(super) fn lost(count: u64) -> Event {
+pub(crate) fn lost(count: u64) -> Event {
     Event::AuditLost(AuditLost { reason: "cap".to_owned(), count })
 }
 
-pub(super) fn settings(dir: &Path) -> Settings {
+pub(crate) fn settings(dir: &Path) -> Settings {
     Settings {
         dir: dir.join("audit"),
         session: crate::audit::session_id().unwrap(),
@@ -93,12 +93,12 @@ pub(super) fn settings(dir: &Path) -> Settings {
     }
 }
 
-pub(super) fn ending() -> Ending {
+pub(crate) fn ending() -> Ending {
     Ending { status: Some(Status::Exit(0)), cause: Cause::ServerExit, rusage: None }
 }
 
 /// A session with `events`, ended in order; its name.
-pub(super) fn session(settings: &Settings, events: &[Event]) -> String {
+pub(crate) fn session(settings: &Settings, events: &[Event]) -> String {
     let writer = Writer::open(settings).unwrap();
     for event in events {
         writer.append(event).unwrap();

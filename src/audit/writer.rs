@@ -78,9 +78,10 @@ impl Writer {
         Ok(Writer { state: Mutex::new(state), session: session.clone(), path, opened: Instant::now() })
     }
 
-    /// Since when the log cannot be written; `None` while it can.
+    /// Since when the log cannot be written; `None` while it can. After a panic it never can again: the answer is then
+    /// the session's start, so that the session ends.
     pub fn failing_since(&self) -> Option<Instant> {
-        self.lock().ok()?.failing_since()
+        self.lock().map_or(Some(self.opened), |state| state.failing_since())
     }
 
     /// Tries again to write what is batched, and whatever has to be told of the failure.

@@ -1,5 +1,6 @@
 //! cli
 
+pub mod audit;
 pub mod term;
 
 /// Runs the program.

@@ -166,17 +166,17 @@ impl<'a> Check<'a> {
         }
         if seq > expected {
             let detail = format!("lines {expected} to {} are missing before this one", seq - 1);
-            self.tell(self.line, Some(seq), BreakKind::LinesMissing, detail);
             let unsettled = self.links.jump(Some(digest));
             self.blame(unsettled);
+            self.tell(self.line, Some(seq), BreakKind::LinesMissing, detail);
             self.seq = seq;
             self.expected = Some(seq.saturating_add(1));
             return true;
         }
         let detail = format!("number {seq} stands where {expected} should");
-        self.tell(self.line, Some(seq), BreakKind::LineMisplaced, detail);
         let unsettled = self.links.jump(None);
         self.blame(unsettled);
+        self.tell(self.line, Some(seq), BreakKind::LineMisplaced, detail);
         false
     }
 

@@ -65,7 +65,11 @@ fn told(breaks: &[Break]) -> Vec<String> {
 fn verify_all(dir: &Path, expect: Option<Digest>) -> (Summary, Vec<SessionReport>) {
     let mut reports = Vec::new();
     let scope = Scope { dir, session: None, expect };
-    let summary = verify(&scope, |report| Ok(reports.push(report.clone()))).unwrap();
+    let summary = verify(&scope, |report| {
+        reports.push(report.clone());
+        Ok(())
+    })
+    .unwrap();
     (summary, reports)
 }
 
@@ -219,6 +223,17 @@ fn a_killed_session_is_told_and_not_accused() {
     // The next session of another process goes on in heads.jsonl.
     session(&Settings { session: crate::audit::session_id().unwrap(), ..settings.clone() }, &[]);
     assert!(verify_all(&settings.dir, None).0.ok);
+}
+
+#[test]
+fn two_lines_glued_together_are_blamed_on_the_first() {
+    let log = Log::new();
+    let file = log.file(0);
+    let mut bytes = fs::read(&file).unwrap();
+    let newline = memchr::memchr_iter(b'\n', &bytes).nth(3).unwrap();
+    bytes[newline] = b' ';
+    fs::write(&file, bytes).unwrap();
+    assert_eq!(log.breaks(0), ["4 edited", "5 lines-missing"]);
 }
 
 #[test]

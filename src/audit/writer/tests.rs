@@ -279,7 +279,11 @@ fn a_session_that_runs_is_told_from_one_cut_off() {
     let standing = || {
         let scope = Scope { dir: &settings.dir, session: Some(&settings.session), expect: None };
         let mut standing = None;
-        assert!(verify(&scope, |report| Ok(standing = Some(report.standing))).unwrap().ok);
+        let summary = verify(&scope, |report| {
+            standing = Some(report.standing);
+            Ok(())
+        });
+        assert!(summary.unwrap().ok);
         standing.unwrap()
     };
     assert_eq!(standing(), Standing::Running);
