@@ -39,10 +39,10 @@ pub fn of_launch(step: Step, errno: i32) -> u8 {
 /// What to do about a launch that failed.
 pub fn help(step: Step, errno: i32) -> Option<&'static str> {
     match (step, errno) {
-        (Step::Filter, libc::EBUSY) => {
-            Some("another program outside already listens to system calls here (a nested run, or a container's \
-                  supervisor): there can be one")
-        }
+        (Step::Filter, libc::EBUSY) => Some(
+            "another program outside already listens to system calls here (a nested run, or a container's \
+                  supervisor): there can be one",
+        ),
         (Step::InnerDomain | Step::OuterDomain, libc::E2BIG) => {
             Some("Landlock allows 16 layers, and this process has them already: do not nest runs that deep")
         }

@@ -217,7 +217,12 @@ fn check(name: &str, setting: &Setting, around: &Surroundings) -> ExitCode {
     code
 }
 
-fn ask(name: &str, question: &Question, setting: &Setting, around: &Surroundings) -> Result<Answer, Problems> {
+fn ask(
+    name: &str,
+    question: &Question,
+    setting: &Setting,
+    around: &Surroundings,
+) -> Result<Answer, Problems> {
     let (resolved, context) = resolve(name, setting, around)?;
     if let Some(tool) = &question.tool {
         return Ok(why::tool(&resolved, tool));
@@ -316,6 +321,7 @@ mod tests {
     use clap::Parser;
 
     use super::*;
+    use crate::policy::directories::Directories;
 
     #[derive(Parser)]
     struct Line {
@@ -324,7 +330,7 @@ mod tests {
     }
 
     /// A user whose folders are all empty, and a profile of theirs.
-    fn user(body: &str) -> (tempfile::TempDir, Directories, String) {
+    fn user(body: &str) -> (tempfile::TempDir, Surroundings, String) {
         let root = tempfile::tempdir().unwrap();
         let at = |name: &str| root.path().join(name);
         let dirs =
@@ -332,12 +338,12 @@ mod tests {
         let file = at("p.toml");
         std::fs::write(&file, body).unwrap();
         let file = file.display().to_string();
-        (root, dirs, file)
+        (root, Surroundings { directories: dirs, ..Surroundings::find().unwrap() }, file)
     }
 
     fn status(words: &[&str], around: &Surroundings) -> ExitCode {
         let line = Line::try_parse_from(["profile"].iter().chain(words)).unwrap();
-        run(line.args, dirs)
+        run(line.args, around)
     }
 
     #[test]

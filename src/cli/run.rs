@@ -88,7 +88,8 @@ pub fn run(args: RunArgs) -> ExitCode {
 }
 
 fn start(args: RunArgs) -> Result<session::Outcome, Refused> {
-    session::give_up_capabilities().map_err(|error| Refused::new(exit::NOT_SET_UP, error.to_string(), None))?;
+    session::give_up_capabilities()
+        .map_err(|error| Refused::new(exit::NOT_SET_UP, error.to_string(), None))?;
     // It comes up while we read profiles. If anything is refused below, dropping it ends it.
     let init = Init::spawn().map_err(|error| Refused::new(exit::NOT_SET_UP, error.to_string(), None))?;
     let around = Surroundings::find()
@@ -106,11 +107,7 @@ fn prepare(args: RunArgs, around: &Surroundings) -> Result<Request, Refused> {
     let tmp = around.directories.tmp().join(&id);
     let entry = command.script.as_ref().map_or(&command.target, |script| &script.target);
     let lasting = lasting_home(&around.directories.homes(), &server, entry);
-    let session = context::Session {
-        session_home: tmp.join("home"),
-        private_home: lasting.clone(),
-        tmp,
-    };
+    let session = context::Session { session_home: tmp.join("home"), private_home: lasting.clone(), tmp };
     let context =
         around.context(args.workspace.as_deref(), Some(&command), Some(session), args.audit_dir.as_deref());
     let policy = policy(&args, &command, &context)?;
@@ -160,12 +157,8 @@ fn policy(args: &RunArgs, command: &Command, context: &context::Context) -> Resu
         }
     };
     let pass_env = args.pass_env.iter().map(|name| name.to_string_lossy().into_owned()).collect();
-    let flags = Flags {
-        read: args.read.clone(),
-        write: args.write.clone(),
-        execute: args.exec.clone(),
-        pass_env,
-    };
+    let flags =
+        Flags { read: args.read.clone(), write: args.write.clone(), execute: args.exec.clone(), pass_env };
     let request = profile::Request { profile: name, environment: args.env, flags };
     match profile::resolve(&request, context) {
         Ok(resolved) => {
@@ -221,7 +214,8 @@ fn refuse_shell(command: &Command, policy: &Policy) -> Result<(), Refused> {
     }
     let shown = escape(&command.path.to_string_lossy());
     let message = format!("{shown} is a shell: it would run anything that its arguments say");
-    let help = "name the server's own program after --; a profile that needs a shell names it in process.execute";
+    let help =
+        "name the server's own program after --; a profile that needs a shell names it in process.execute";
     Err(Refused::new(exit::NOT_EXECUTABLE, message, Some(help)))
 }
 
@@ -301,14 +295,16 @@ fn package(script: &str) -> String {
             return name.to_owned();
         }
     }
-    Path::new(script).file_stem().map_or_else(|| script.to_owned(), |stem| stem.to_string_lossy().into_owned())
+    Path::new(script)
+        .file_stem()
+        .map_or_else(|| script.to_owned(), |stem| stem.to_string_lossy().into_owned())
 }
 
 fn not_set_up(error: &session::Error) -> Refused {
     let help = match error {
-        session::Error::Unmet(_) => {
-            Some("a newer kernel, or Landlock switched on at boot (lsm=landlock,…), is needed; nothing was started")
-        }
+        session::Error::Unmet(_) => Some(
+            "a newer kernel, or Landlock switched on at boot (lsm=landlock,…), is needed; nothing was started",
+        ),
         session::Error::Log(_) => Some("nothing runs without a log; --audit-dir puts it elsewhere"),
         _ => None,
     };
@@ -340,7 +336,10 @@ mod tests {
 
     #[test]
     fn servers_are_named_after_what_is_run() {
-        assert_eq!(name(&["node", "/x/node_modules/@modelcontextprotocol/server-memory/dist/index.js"]), "server-memory");
+        assert_eq!(
+            name(&["node", "/x/node_modules/@modelcontextprotocol/server-memory/dist/index.js"]),
+            "server-memory"
+        );
         assert_eq!(name(&["/v/bin/python", "-m", "mcp_server_git", "--repository", "/r"]), "mcp_server_git");
         assert_eq!(name(&["/v/bin/mcp-server-time"]), "mcp-server-time");
         assert_eq!(name(&["node", "--inspect", "srv.mjs"]), "srv");

@@ -67,7 +67,11 @@ impl Surroundings {
     ///
     /// # Errors
     /// Exit status 126 or 127.
-    pub fn command(&self, words: &[OsString], server_path: Option<OsString>) -> Result<Command, command::Error> {
+    pub fn command(
+        &self,
+        words: &[OsString],
+        server_path: Option<OsString>,
+    ) -> Result<Command, command::Error> {
         let mut lookup = Lookup::new(self.cwd.clone(), std::env::vars_os());
         if server_path.is_some() {
             lookup.server_path = server_path;
@@ -111,7 +115,9 @@ impl Surroundings {
 /// Our own folders, as the XDG base directory specification says; relative values count as not set.
 fn directories(home: &Path) -> Directories {
     let base = xdg::BaseDirectories::with_prefix("caponier");
-    let or = |found: Option<PathBuf>, fallback: &str| found.unwrap_or_else(|| home.join(fallback).join("caponier"));
+    let or = |found: Option<PathBuf>, fallback: &str| {
+        found.unwrap_or_else(|| home.join(fallback).join("caponier"))
+    };
     let state = or(base.get_state_home(), ".local/state");
     let runtime = std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from).filter(|dir| dir.is_absolute());
     Directories {
