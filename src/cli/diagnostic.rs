@@ -6,6 +6,7 @@
 use std::fmt::Write as _;
 use std::io::{IsTerminal as _, Write as _};
 
+pub use crate::cli::term::escape::escape;
 use crate::policy::grant::Origin;
 use crate::profile::problem::{Problem, Problems, Warning};
 
@@ -94,21 +95,6 @@ fn report(head: &str, message: &str, origin: &Origin, help: Option<&str>, style:
     text
 }
 
-/// Text from outside for a terminal: control characters and marks that change the direction of writing are shown,
-/// not obeyed.
-pub fn escape(text: &str) -> String {
-    let mut shown = String::with_capacity(text.len());
-    for c in text.chars() {
-        let turns = matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-        if c.is_control() || turns {
-            shown.extend(c.escape_unicode());
-        } else {
-            shown.push(c);
-        }
-    }
-    shown
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -137,6 +123,6 @@ mod tests {
         let mut hostile = example();
         hostile.message = "a\x1b[2Jb\u{202e}c\nd".into();
         let text = problem(&hostile, Style { colour: true });
-        assert!(text.starts_with("\x1b[1;31merror\x1b[0m: a\\u{1b}[2Jb\\u{202e}c\\u{a}d\n"), "{text:?}");
+        assert!(text.starts_with("\x1b[1;31merror\x1b[0m: a\\x1b[2Jb\\u{202e}c\\nd\n"), "{text:?}");
     }
 }

@@ -237,8 +237,7 @@ fn ask(
         // clap demands one of the five.
         return Err(Problem::new(Origin::command_line(), "nothing was asked").into());
     };
-    let path = context.cwd.join(path);
-    why::path(&resolved, &context, access, &path)
+    why::path(&resolved, &context, access, path)
         .map_err(|error| Problem::new(Origin::command_line(), error.to_string()).into())
 }
 

@@ -1,6 +1,7 @@
 //! What the program finds around it: this user, this folder, its own folders, the server's command.
 
 use std::ffi::OsString;
+use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 
 use nix::unistd::{Uid, User};
@@ -9,6 +10,7 @@ use crate::policy::directories::Directories;
 use crate::profile::context::{self, Context};
 use crate::sandbox::command::{self, Command};
 use crate::sandbox::search::Lookup;
+use crate::sys::path;
 
 /// What cannot be done without.
 #[derive(Debug, thiserror::Error)]
@@ -101,14 +103,19 @@ impl Surroundings {
                 argv: command.argv.clone(),
                 exe: command.path.clone(),
                 interpreters: command.interpreters.iter().map(|it| it.path.clone()).collect(),
+                loaders: command.loaders.iter().map(|it| it.path.clone()).collect(),
+                script: command.script.as_ref().map(|it| it.path.clone()),
             }),
             session,
         }
     }
 
-    /// Every home whose secrets no server is ever granted.
-    pub fn homes(&self) -> impl Iterator<Item = &Path> {
-        std::iter::once(&self.home).chain(&self.other_homes).map(PathBuf::as_path)
+    /// Every home, by the kernel's name for it, whose secrets no server is ever granted.
+    pub fn homes(&self) -> impl Iterator<Item = PathBuf> {
+        std::iter::once(&self.home).chain(&self.other_homes).map(|home| {
+            let found = path::look_through(home.as_os_str().as_encoded_bytes());
+            found.and_then(|home| path::path_of(home.as_fd())).unwrap_or_else(|_| home.clone())
+        })
     }
 }
 
