@@ -7,6 +7,7 @@
 //!
 //! Rests on RFC 8259 (JSON), the JSON-RPC 2.0 specification, and MCP's stdio transport (one message a line).
 
+mod block;
 mod envelope;
 mod fault;
 mod fold;

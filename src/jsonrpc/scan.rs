@@ -48,8 +48,9 @@ pub(super) struct Scanner<'a> {
 
 impl<'a> Scanner<'a> {
     /// At the head of `text`.
+    #[inline]
     pub(super) fn new(text: &'a str, max_depth: u32) -> Self {
-        Scanner { text, at: 0, max_depth, levels: Vec::new(), names: Vec::new() }
+        Scanner { text, at: 0, max_depth, levels: Vec::with_capacity(16), names: Vec::with_capacity(32) }
     }
 
     /// Where it is.
@@ -58,6 +59,7 @@ impl<'a> Scanner<'a> {
     }
 
     /// The next byte.
+    #[inline]
     pub(super) fn peek(&self) -> Option<u8> {
         self.text.as_bytes().get(self.at).copied()
     }
@@ -73,6 +75,7 @@ impl<'a> Scanner<'a> {
     }
 
     /// Takes the byte if it is next.
+    #[inline]
     pub(super) fn eat(&mut self, byte: u8) -> bool {
         let is_next = self.peek() == Some(byte);
         self.at += usize::from(is_next);
@@ -80,6 +83,7 @@ impl<'a> Scanner<'a> {
     }
 
     /// Passes over white space. A line break is white space for JSON, and the end of a line for some readers.
+    #[inline]
     pub(super) fn space(&mut self) -> Result<(), ScanError> {
         loop {
             match self.peek() {
@@ -97,6 +101,7 @@ impl<'a> Scanner<'a> {
     }
 
     /// The text since `start`, which is at a character's head like every place where a value begins or ends.
+    #[inline]
     fn since(&self, start: usize) -> &'a str {
         self.text.get(start..self.at).unwrap_or_default()
     }
@@ -106,7 +111,10 @@ impl<'a> Scanner<'a> {
         let (start, floor) = (self.at, self.levels.len());
         loop {
             let opened = match self.peek() {
-                Some(b'"') => self.string().map(|_| false)?,
+                Some(b'"') => {
+                    self.string()?;
+                    false
+                }
                 Some(b'{') => self.open(true, names)?,
                 Some(b'[') => self.open(false, names)?,
                 _ => self.scalar().map(|()| false)?,
@@ -118,6 +126,7 @@ impl<'a> Scanner<'a> {
     }
 
     /// Opens an object or array; true if a value comes next, false if it was empty and is closed again.
+    #[inline]
     fn open(&mut self, object: bool, names: Names) -> Result<bool, ScanError> {
         self.enter(object, names)?;
         self.space()?;
@@ -132,6 +141,7 @@ impl<'a> Scanner<'a> {
     }
 
     /// After a value: closes what ends here. True when it is back at `floor`, false when another value comes.
+    #[inline]
     fn close(&mut self, floor: usize) -> Result<bool, ScanError> {
         while let Some(level) = self.levels.get(floor..).and_then(<[Level]>::last).copied() {
             self.space()?;
@@ -151,6 +161,7 @@ impl<'a> Scanner<'a> {
     }
 
     /// Passes over a name and its colon inside [`Scanner::value`].
+    #[inline]
     fn member(&mut self) -> Result<(), ScanError> {
         if self.levels.last().is_some_and(|level| level.names == Names::Once) {
             self.key().map(drop)
@@ -164,13 +175,15 @@ impl<'a> Scanner<'a> {
     }
 
     /// Takes a name and its colon, and remembers the name.
+    #[inline]
     fn key(&mut self) -> Result<Key<'a>, ScanError> {
         let offset = self.at;
         if self.peek() != Some(b'"') {
             return Err(self.expected("a name in quotes"));
         }
-        let name = strings::unescape(self.string()?);
-        if name.contains('\0') {
+        let (raw, escapes) = self.string()?;
+        let name = if escapes { strings::unescape(raw) } else { Cow::Borrowed(raw) };
+        if escapes && name.contains('\0') {
             return Err(ScanError { offset, fault: Fault::NulInName });
         }
         let folded = fold::folded(&name);
@@ -179,6 +192,7 @@ impl<'a> Scanner<'a> {
         Ok(Key { name, folded, offset })
     }
 
+    #[inline]
     fn colon(&mut self) -> Result<(), ScanError> {
         self.space()?;
         if !self.eat(b':') {
@@ -188,6 +202,7 @@ impl<'a> Scanner<'a> {
     }
 
     /// Takes an object whose members `each` looks at: it must pass over the value. Names are compared.
+    #[inline]
     pub(super) fn object(
         &mut self,
         mut each: impl FnMut(&mut Self, Key<'a>) -> Result<(), ScanError>,
@@ -237,6 +252,7 @@ impl<'a> Scanner<'a> {
     }
 
     /// Goes one level down, past the opening bracket.
+    #[inline]
     fn enter(&mut self, object: bool, names: Names) -> Result<(), ScanError> {
         if self.levels.len() >= self.max_depth as usize {
             return Err(self.fault(Fault::TooDeep(self.max_depth)));
@@ -247,14 +263,11 @@ impl<'a> Scanner<'a> {
     }
 
     /// Goes one level up and compares the names of what was closed.
+    #[inline]
     fn leave(&mut self) -> Result<(), ScanError> {
         let Some(level) = self.levels.pop() else { return Ok(()) };
         let Some(names) = self.names.get_mut(level.first..) else { return Ok(()) };
-        names.sort_unstable();
-        let twice = names.windows(2).find_map(|pair| match pair {
-            [(one, _), (other, offset)] if one == other => Some(*offset),
-            _ => None,
-        });
+        let twice = twice(names);
         self.names.truncate(level.first);
         match twice {
             None => Ok(()),
@@ -265,43 +278,32 @@ impl<'a> Scanner<'a> {
     /// The name at `offset`, cut for a record.
     fn name_at(&self, offset: usize) -> String {
         let mut again = Scanner { at: offset, ..Scanner::new(self.text, 0) };
-        again.string().map(|raw| strings::unescape(raw).chars().take(64).collect()).unwrap_or_default()
+        again.string().map(|(raw, _)| strings::unescape(raw).chars().take(64).collect()).unwrap_or_default()
     }
 
-    /// Passes over a string and returns its inside, escapes checked.
-    pub(super) fn string(&mut self) -> Result<&'a str, ScanError> {
-        let bytes = self.text.as_bytes();
+    /// Passes over a string; returns its inside, and whether there are escapes in it.
+    #[inline]
+    pub(super) fn string(&mut self) -> Result<(&'a str, bool), ScanError> {
         let start = self.at + 1;
-        let mut at = start;
-        loop {
-            at = strings::plain_end(bytes, at);
-            match bytes.get(at) {
-                Some(b'"') => {
-                    self.at = at + 1;
-                    return Ok(self.text.get(start..at).unwrap_or_default());
-                }
-                Some(b'\\') => {
-                    at = strings::escape(bytes, at).map_err(|fault| ScanError { offset: at, fault })?;
-                }
-                Some(byte) => return Err(ScanError { offset: at, fault: Fault::ControlCharacter(*byte) }),
-                None => return Err(ScanError { offset: at, fault: Fault::UnexpectedEnd }),
-            }
-        }
+        let end = strings::end(self.text.as_bytes(), start)?;
+        self.at = end.quote + 1;
+        Ok((self.text.get(start..end.quote).unwrap_or_default(), end.escapes))
     }
 
     /// Passes over a number or a literal.
     fn scalar(&mut self) -> Result<(), ScanError> {
-        let rest = self.text.as_bytes().get(self.at..).unwrap_or_default();
-        for literal in ["true", "false", "null"] {
-            if rest.starts_with(literal.as_bytes()) {
-                self.at += literal.len();
-                return Ok(());
-            }
+        let literal = match self.peek() {
+            Some(b'-' | b'0'..=b'9') => return self.number(),
+            Some(b't') => "true",
+            Some(b'f') => "false",
+            Some(b'n') => "null",
+            _ => return Err(self.expected("a value")),
+        };
+        if !self.text.get(self.at..).is_some_and(|rest| rest.starts_with(literal)) {
+            return Err(self.expected("a value"));
         }
-        match rest.first() {
-            Some(b'-' | b'0'..=b'9') => self.number(),
-            _ => Err(self.expected("a value")),
-        }
+        self.at += literal.len();
+        Ok(())
     }
 
     /// RFC 8259, section 6.
@@ -321,10 +323,30 @@ impl<'a> Scanner<'a> {
     }
 
     fn digits(&mut self) -> Result<(), ScanError> {
-        let start = self.at;
-        while self.peek().is_some_and(|byte| byte.is_ascii_digit()) {
-            self.at += 1;
-        }
-        if self.at == start { Err(self.expected("a digit")) } else { Ok(()) }
+        let rest = self.text.as_bytes().get(self.at..).unwrap_or_default();
+        let count = rest.iter().position(|byte| !byte.is_ascii_digit()).unwrap_or(rest.len());
+        self.at += count;
+        if count == 0 { Err(self.expected("a digit")) } else { Ok(()) }
     }
+}
+
+/// Where the later one of two equal names stands.
+fn twice(names: &mut [(u64, usize)]) -> Option<usize> {
+    if let [one, rest @ ..] = &*names
+        && names.len() <= 8
+    {
+        // Few names, as most objects have: comparing all is faster than sorting.
+        let (mut one, mut rest) = (one, rest);
+        loop {
+            if let Some((_, offset)) = rest.iter().find(|other| other.0 == one.0) {
+                return Some(*offset);
+            }
+            (one, rest) = rest.split_first()?;
+        }
+    }
+    names.sort_unstable();
+    names.windows(2).find_map(|pair| match pair {
+        [(one, _), (other, offset)] if one == other => Some(*offset),
+        _ => None,
+    })
 }

@@ -1,86 +1,179 @@
 //! JSON strings: where one ends, whether its escapes are sound, what it says.
 //!
-//! The fast path looks at eight bytes, then at blocks of 32 (which the compiler turns into vector instructions), so
-//! that long plain text costs little more than reading it and text full of escapes does not fall off a cliff.
+//! Short strings are found in one comparison, long ones in blocks, with the escapes checked in the same blocks: text
+//! full of escapes costs little more than plain text.
 
 use std::borrow::Cow;
 
-use crate::jsonrpc::fault::Fault;
+use crate::jsonrpc::block::{self, Block};
+use crate::jsonrpc::fault::{Fault, ScanError};
 
-const ONES: u64 = u64::MAX / 255;
-const HIGHS: u64 = ONES * 0x80;
-
-/// Bytes that end the plain run of a string: the quote, the backslash, control characters.
-fn is_special(byte: u8) -> bool {
-    byte < 0x20 || byte == b'"' || byte == b'\\'
+/// Where a string ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct End {
+    /// Index of the closing quote.
+    pub(super) quote: usize,
+    /// Whether there is an escape in it.
+    pub(super) escapes: bool,
 }
 
-/// The high bit of each byte that is special. Exact up to the lowest hit, which is all that is asked of it: a borrow
-/// runs only upwards, from a byte that is a hit itself.
-fn specials(word: u64) -> u64 {
-    let zero = |x: u64| x.wrapping_sub(ONES) & !x;
-    let control = word.wrapping_sub(ONES * 0x20) & !word;
-    (zero(word ^ (ONES * 0x22)) | zero(word ^ (ONES * 0x5c)) | control) & HIGHS
-}
-
-/// Index of the first special byte at or after `at`, or the length of `bytes`.
-pub(super) fn plain_end(bytes: &[u8], mut at: usize) -> usize {
-    let word = |at: usize| bytes.get(at..).and_then(|rest| rest.first_chunk::<8>());
-    if let Some(first) = word(at) {
-        let hits = specials(u64::from_le_bytes(*first));
-        if hits != 0 {
-            return at + (hits.trailing_zeros() / 8) as usize;
-        }
-        at += 8;
-    }
-    while let Some(block) = bytes.get(at..).and_then(|rest| rest.first_chunk::<32>()) {
-        if block.iter().fold(false, |hit, byte| hit | is_special(*byte)) {
+/// Finds the end of the string whose first byte (after the quote) is at `start`, and checks what is in it.
+#[inline]
+pub(super) fn end(bytes: &[u8], start: usize) -> Result<End, ScanError> {
+    // Names and most values end within two words.
+    let mut at = start;
+    while let Some(word) = word(bytes, at).filter(|_| at < start + 16) {
+        let plain = block::first_special(*word);
+        at += plain;
+        if plain < 8 {
+            if bytes.get(at) == Some(&b'"') {
+                return Ok(End { quote: at, escapes: false });
+            }
             break;
         }
-        at += 32;
     }
-    while let Some(next) = word(at) {
-        let hits = specials(u64::from_le_bytes(*next));
-        if hits != 0 {
-            return at + (hits.trailing_zeros() / 8) as usize;
-        }
-        at += 8;
-    }
-    while bytes.get(at).is_some_and(|byte| !is_special(*byte)) {
-        at += 1;
-    }
-    at
+    Cursor { at, pair: usize::MAX, escapes: false }.end(bytes)
 }
 
-/// Checks the escape whose backslash is at `at`; returns the index after it.
-pub(super) fn escape(bytes: &[u8], at: usize) -> Result<usize, Fault> {
-    match bytes.get(at + 1) {
-        Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => Ok(at + 2),
-        Some(b'u') => match unit(bytes, at + 2)? {
-            0xDC00..=0xDFFF => Err(Fault::LoneSurrogate),
-            0xD800..=0xDBFF => match bytes.get(at + 6..at + 8) {
-                Some(b"\\u") if matches!(unit(bytes, at + 8)?, 0xDC00..=0xDFFF) => Ok(at + 12),
-                _ => Err(Fault::LoneSurrogate),
-            },
-            _ => Ok(at + 6),
+#[inline]
+fn word(bytes: &[u8], at: usize) -> Option<&[u8; 8]> {
+    bytes.get(at..).and_then(|rest| rest.first_chunk())
+}
+
+/// A place in a string, never between a backslash and what it escapes.
+#[derive(Debug)]
+struct Cursor {
+    at: usize,
+    /// Where the `u` of a low surrogate may stand, because a high one came just before.
+    pair: usize,
+    escapes: bool,
+}
+
+impl Cursor {
+    fn end(mut self, bytes: &[u8]) -> Result<End, ScanError> {
+        while let Some(block) = bytes.get(self.at..).and_then(|rest| rest.first_chunk()) {
+            if block::is_plain(block) {
+                self.at += block.len();
+                continue;
+            }
+            let quote = if block::is_dense(block) {
+                self.dense(bytes, block)?
+            } else {
+                self.walk(bytes, self.at + block.len())?
+            };
+            if let Some(quote) = quote {
+                return Ok(End { quote, escapes: self.escapes });
+            }
+        }
+        match self.walk(bytes, usize::MAX)? {
+            Some(quote) => Ok(End { quote, escapes: self.escapes }),
+            None => Err(ScanError { offset: bytes.len(), fault: Fault::UnexpectedEnd }),
+        }
+    }
+
+    /// Goes on, escape by escape, to `until` or to the quote that ends the string.
+    fn walk(&mut self, bytes: &[u8], until: usize) -> Result<Option<usize>, ScanError> {
+        while self.at < until {
+            if let Some(word) = word(bytes, self.at) {
+                let plain = block::first_special(*word);
+                self.at += plain;
+                if plain == 8 {
+                    continue;
+                }
+            }
+            let step = match bytes.get(self.at) {
+                Some(b'"') => return Ok(Some(self.at)),
+                Some(b'\\') => self.escape(bytes),
+                Some(byte) if *byte < 0x20 => Err(Fault::ControlCharacter(*byte)),
+                Some(_) => Ok(1),
+                None => return Ok(None),
+            };
+            self.at += step.map_err(|fault| ScanError { offset: self.at, fault })?;
+        }
+        Ok(None)
+    }
+
+    /// Checks the escape here; returns its length.
+    fn escape(&mut self, bytes: &[u8]) -> Result<usize, Fault> {
+        self.escapes = true;
+        match bytes.get(self.at + 1) {
+            Some(b'u') => {
+                self.pair = unit(bytes, self.at + 1, self.pair)?;
+                Ok(6)
+            }
+            Some(byte) if block::is_short_escape(*byte) => Ok(2),
+            Some(_) => Err(Fault::BadEscape),
+            None => Err(Fault::UnexpectedEnd),
+        }
+    }
+
+    /// Passes over a block with many escapes, all at once.
+    fn dense(&mut self, bytes: &[u8], block: &Block) -> Result<Option<usize>, ScanError> {
+        let (escaped, cut) = block::escaped(block::backslashes(block));
+        let letters = block::unit_letters(block);
+        let quotes = block::quotes(block) & !escaped;
+        // Everything before the first quote that ends the string.
+        let within = quotes.wrapping_sub(1) & !quotes;
+        let sound = block::short_escapes(block) | letters;
+        if (block::controls(block) | (escaped & !sound)) & within != 0 {
+            // Again, for the place and the name of what is wrong.
+            return self.walk(bytes, usize::MAX);
+        }
+        let mut units = escaped & letters & within;
+        while units != 0 {
+            let letter = self.at + units.trailing_zeros() as usize;
+            self.pair =
+                unit(bytes, letter, self.pair).map_err(|fault| ScanError { offset: letter - 1, fault })?;
+            units &= units - 1;
+        }
+        self.escapes |= escaped & within != 0;
+        if quotes != 0 {
+            return Ok(Some(self.at + quotes.trailing_zeros() as usize));
+        }
+        // A backslash at the end is looked at again, together with what it escapes.
+        self.at += block.len() - usize::from(cut);
+        Ok(None)
+    }
+}
+
+/// Checks the `\u` escape whose `u` is at `letter`. `pair` is where a low surrogate's `u` may stand, because a high one
+/// came just before; returns that place for the next escape.
+fn unit(bytes: &[u8], letter: usize, pair: usize) -> Result<usize, Fault> {
+    match hex(bytes, letter + 1)? {
+        0xDC00..=0xDFFF if letter != pair => Err(Fault::LoneSurrogate),
+        0xD800..=0xDBFF => match bytes.get(letter + 5..letter + 7) {
+            Some(b"\\u") if matches!(hex(bytes, letter + 7)?, 0xDC00..=0xDFFF) => Ok(letter + 6),
+            _ => Err(Fault::LoneSurrogate),
         },
-        Some(_) => Err(Fault::BadEscape),
-        None => Err(Fault::UnexpectedEnd),
+        _ => Ok(usize::MAX),
     }
 }
 
 /// The four hexadecimal digits at `at`.
-fn unit(bytes: &[u8], at: usize) -> Result<u32, Fault> {
+#[inline]
+fn hex(bytes: &[u8], at: usize) -> Result<u32, Fault> {
     let digits = bytes.get(at..).and_then(|rest| rest.first_chunk::<4>()).ok_or(Fault::UnexpectedEnd)?;
-    digits.iter().try_fold(0, |unit, digit| match char::from(*digit).to_digit(16) {
-        Some(value) => Ok(unit * 16 + value),
-        None => Err(Fault::BadEscape),
-    })
+    let value = digits.iter().fold(0, |value, digit| (value << 4) | DIGITS[usize::from(*digit)]);
+    // What is no digit sets a bit that stays above the sixteen of the value.
+    if value > 0xffff { Err(Fault::BadEscape) } else { Ok(value) }
 }
+
+/// The value of each hexadecimal digit; for every other byte more than four of them could say.
+const DIGITS: [u32; 256] = {
+    let mut digits = [1 << 16; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        if let Some(value) = (byte as u8 as char).to_digit(16) {
+            digits[byte] = value;
+        }
+        byte += 1;
+    }
+    digits
+};
 
 /// What the inside of a string (without its quotes) says. Borrows when there is no escape in it.
 ///
-/// `raw` must have passed [`escape`] at every backslash; what has not is kept as it stands.
+/// `raw` must have passed [`end`]; what has not is kept as it stands.
 pub(super) fn unescape(raw: &str) -> Cow<'_, str> {
     let Some(first) = memchr::memchr(b'\\', raw.as_bytes()) else {
         return Cow::Borrowed(raw);
@@ -113,7 +206,7 @@ fn decode(escaped: &str) -> (Option<char>, usize) {
         Some(b't') => '\t',
         Some(same @ (b'"' | b'\\' | b'/')) => char::from(*same),
         Some(b'u') => {
-            return match (unit(bytes, 2), unit(bytes, 8)) {
+            return match (hex(bytes, 2), hex(bytes, 8)) {
                 (Ok(high @ 0xD800..=0xDBFF), Ok(low @ 0xDC00..=0xDFFF)) => {
                     (char::from_u32(0x10000 + ((high - 0xD800) << 10) + (low - 0xDC00)), 12)
                 }
@@ -132,15 +225,37 @@ mod tests {
 
     use super::*;
 
+    /// As long as it needs to be to reach every path: in the first comparison, in a block, across two, at the end.
+    fn placed(inside: &str, before: usize, after: usize) -> String {
+        format!("{}{inside}{}\"", "x".repeat(before), "y".repeat(after))
+    }
+
+    /// The same without words and blocks.
+    fn bytewise(bytes: &[u8]) -> Result<End, ScanError> {
+        let mut cursor = Cursor { at: 0, pair: usize::MAX, escapes: false };
+        loop {
+            let fault = |fault| ScanError { offset: cursor.at, fault };
+            match bytes[cursor.at] {
+                b'"' => return Ok(End { quote: cursor.at, escapes: cursor.escapes }),
+                b'\\' => match cursor.escape(bytes) {
+                    Ok(length) => cursor.at += length,
+                    Err(bad) => return Err(ScanError { offset: cursor.at, fault: bad }),
+                },
+                byte if byte < 0x20 => return Err(fault(Fault::ControlCharacter(byte))),
+                _ => cursor.at += 1,
+            }
+        }
+    }
+
     proptest! {
         #[test]
-        fn the_fast_path_finds_what_a_plain_search_finds(
-            bytes in proptest::collection::vec(prop_oneof![9 => 0x20u8..=0xff, 1 => any::<u8>()], 0..200),
-            at in 0usize..60,
+        fn blocks_say_what_bytes_say(
+            inside in r#"(\\|"|\\"|\\\\|\\n|\\u00e9|\\ud83d|\\ude00|\\uD83D\\uDE00|\\u12|\\x|\x{1}|\x{1f}| |x|\u{e9}|[a-z]{9}){0,40}"#,
+            before in 0usize..70,
+            after in 0usize..70,
         ) {
-            let at = at.min(bytes.len());
-            let plain = bytes[at..].iter().position(|byte| is_special(*byte)).map_or(bytes.len(), |hit| at + hit);
-            prop_assert_eq!(plain_end(&bytes, at), plain);
+            let line = placed(&inside, before, after);
+            prop_assert_eq!(end(line.as_bytes(), 0), bytewise(line.as_bytes()));
         }
 
         #[test]
@@ -154,20 +269,28 @@ mod tests {
 
     #[test]
     fn escapes_are_sound_or_named() {
-        for good in ["\\n", "\\/", "\\u0041", "\\ud83d\\ude00"] {
-            assert_eq!(escape(good.as_bytes(), 0), Ok(good.len()), "{good}");
+        for (before, after) in [(0, 0), (20, 100), (61, 3), (63, 200)] {
+            for good in ["", "\\n", "\\/", "\\u0041", "\\ud83d\\ude00", "\\\\"] {
+                let line = placed(good, before, after);
+                let expected = End { quote: line.len() - 1, escapes: !good.is_empty() };
+                assert_eq!(end(line.as_bytes(), 0), Ok(expected), "{line}");
+            }
+            for (bad, fault) in [
+                ("\\x", Fault::BadEscape),
+                ("\\u00g0", Fault::BadEscape),
+                ("\\ud83dabcdef", Fault::LoneSurrogate),
+                ("\\ud83d\\u0041", Fault::LoneSurrogate),
+                ("\\ude00", Fault::LoneSurrogate),
+                ("\u{1}", Fault::ControlCharacter(1)),
+                ("\\\n", Fault::BadEscape),
+            ] {
+                let line = placed(bad, before, after);
+                assert_eq!(end(line.as_bytes(), 0), Err(ScanError { offset: before, fault }), "{line}");
+            }
         }
-        for (bad, fault) in [
-            ("\\x", Fault::BadEscape),
-            ("\\u00g0", Fault::BadEscape),
-            ("\\u00", Fault::UnexpectedEnd),
-            ("\\", Fault::UnexpectedEnd),
-            ("\\ud83d", Fault::LoneSurrogate),
-            ("\\ud83dabcdef", Fault::LoneSurrogate),
-            ("\\ud83d\\u0041", Fault::LoneSurrogate),
-            ("\\ude00", Fault::LoneSurrogate),
-        ] {
-            assert_eq!(escape(bad.as_bytes(), 0), Err(fault), "{bad}");
+        for cut in ["", "a", "\\", "\\u00", "\\ud83d\\u"] {
+            let fault = end(cut.as_bytes(), 0).unwrap_err().fault;
+            assert!(matches!(fault, Fault::UnexpectedEnd), "{cut}: {fault}");
         }
     }
 }
