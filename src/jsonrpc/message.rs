@@ -86,7 +86,7 @@ pub struct Response<'a> {
 }
 
 /// A result or an error.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reply<'a> {
     /// `result`.
     Result {
