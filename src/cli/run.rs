@@ -94,11 +94,11 @@ fn start(args: RunArgs) -> Result<session::Outcome, Refused> {
     let init = Init::spawn().map_err(|error| Refused::new(exit::NOT_SET_UP, error.to_string(), None))?;
     let around = Surroundings::find()
         .map_err(|error| Refused::new(exit::CONFIGURATION, error.to_string(), Some("set HOME")))?;
-    let request = prepare(args, &around)?;
+    let request = prepare(args, &around, client)?;
     session::run(init, request).map_err(|error| not_set_up(&error))
 }
 
-fn prepare(args: RunArgs, around: &Surroundings) -> Result<Request, Refused> {
+fn prepare(args: RunArgs, around: &Surroundings, client: Option<String>) -> Result<Request, Refused> {
     let mut command = resolve(around, &args.command, None)?;
     let server = args.name.clone().unwrap_or_else(|| server_name(&args.command));
     let id = audit::session_id().map_err(|error| {
@@ -131,6 +131,7 @@ fn prepare(args: RunArgs, around: &Surroundings) -> Result<Request, Refused> {
         environment,
         folders,
         server,
+        client,
     })
 }
 
@@ -212,7 +213,7 @@ fn refuse_shell(command: &Command, policy: &Policy) -> Result<(), Refused> {
     if named {
         return Ok(());
     }
-    let shown = escape(&command.path.to_string_lossy());
+    let shown = escape(&command.path.to_string_lossy()).into_owned();
     let message = format!("{shown} is a shell: it would run anything that its arguments say");
     let help =
         "name the server's own program after --; a profile that needs a shell names it in process.execute";
@@ -234,14 +235,15 @@ fn server_environment(
     let compiled = variables::compile(std::env::vars_os(), &policy.process.env, &args.pass_env, &fixed)
         .map_err(|error| Refused::new(exit::CONFIGURATION, error.to_string(), Some(&error.help())))?;
     if !compiled.credential_like.is_empty() {
-        let names: Vec<String> = compiled.credential_like.iter().map(|name| escape(name)).collect();
+        let names: Vec<String> =
+            compiled.credential_like.iter().map(|name| escape(name).into_owned()).collect();
         diagnostic::note(&format!(
             "not passed on to the server: {} (--pass-env NAME passes one on)",
             names.join(", ")
         ));
     }
     if !compiled.missing.is_empty() {
-        let names: Vec<String> = compiled.missing.iter().map(|name| escape(name)).collect();
+        let names: Vec<String> = compiled.missing.iter().map(|name| escape(name).into_owned()).collect();
         diagnostic::note(&format!("to be passed on, but not set: {}", names.join(", ")));
     }
     Ok(compiled)
