@@ -88,14 +88,16 @@ pub fn run(args: RunArgs) -> ExitCode {
 }
 
 fn start(args: RunArgs) -> Result<session::Outcome, Refused> {
-    session::give_up_capabilities()
-        .map_err(|error| Refused::new(exit::NOT_SET_UP, error.to_string(), None))?;
-    // It comes up while we read profiles. If anything is refused below, dropping it ends it.
-    let init = Init::spawn().map_err(|error| Refused::new(exit::NOT_SET_UP, error.to_string(), None))?;
+    let not_set_up = |error: &dyn std::error::Error| Refused::new(exit::NOT_SET_UP, error.to_string(), None);
+    // It comes up while we read profiles; if anything is refused below, dropping it ends it. Before we give up our
+    // capabilities: user 0 regains them by executing something, and a process that gains any cannot be looked into.
+    let init = Init::spawn().map_err(|error| not_set_up(&error))?;
+    let client = session::client();
+    session::give_up_capabilities().map_err(|error| not_set_up(&error))?;
     let around = Surroundings::find()
         .map_err(|error| Refused::new(exit::CONFIGURATION, error.to_string(), Some("set HOME")))?;
     let request = prepare(args, &around, client)?;
-    session::run(init, request).map_err(|error| not_set_up(&error))
+    session::run(init, request).map_err(|error| refused_session(&error))
 }
 
 fn prepare(args: RunArgs, around: &Surroundings, client: Option<String>) -> Result<Request, Refused> {
@@ -302,7 +304,7 @@ fn package(script: &str) -> String {
         .map_or_else(|| script.to_owned(), |stem| stem.to_string_lossy().into_owned())
 }
 
-fn not_set_up(error: &session::Error) -> Refused {
+fn refused_session(error: &session::Error) -> Refused {
     let help = match error {
         session::Error::Unmet(_) => Some(
             "a newer kernel, or Landlock switched on at boot (lsm=landlock,…), is needed; nothing was started",
