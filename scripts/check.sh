@@ -103,7 +103,8 @@ field() {
         for (const { reason, executable, profile, target } of lines) {
             if (reason !== "compiler-artifact" || !executable) continue;
             const kind = profile.test ? "test" : target.kind[0];
-            if (kind === process.argv[2]) console.log(`${target.name}\t${executable}`);
+            const name = target.kind[0] === "test" ? target.name : `${target.name}-${target.kind[0]}`;
+            if (kind === process.argv[2]) console.log(`${name}\t${executable}`);
         }' "$scratch/build.json" "$1"
 }
 field test >"$scratch/tests"

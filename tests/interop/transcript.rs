@@ -30,7 +30,13 @@ pub(crate) fn difference(left: &Value, right: &Value) -> Option<String> {
         if left == right {
             None
         } else if ours.is_empty() || ours != theirs {
-            Some(format!("at {path}:\n  through caponier: {left}\n  bare:             {right}"))
+            // A whole tool list would drown what matters.
+            let short = |value: &Value| value.to_string().chars().take(600).collect::<String>();
+            Some(format!(
+                "at {path}:\n  through caponier: {}\n  bare:             {}",
+                short(left),
+                short(right)
+            ))
         } else {
             ours.iter().find_map(|name| {
                 let inner = format!("/{name}");
