@@ -4,8 +4,9 @@
 //! one for each direction. The inner one runs in the pen, as the server's parent, so the profile gets a few grants
 //! more than it ships with.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fs;
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::PathBuf;
 
 use crate::clients::Client;
@@ -23,20 +24,29 @@ fn tee() -> PathBuf {
 /// Runs the pair once and asserts that neither direction was changed by a byte.
 pub(crate) fn assert_same_bytes(client: Client, server: Server) {
     let stage = Stage::set(server);
-    let record = |side: &str| {
-        let folder = stage.path().join(side);
-        fs::create_dir(&folder).unwrap();
-        folder
-    };
-    let (outer, inner) = (record("outer"), record("inner"));
+    let (outer, inner) = (stage.path().join("outer"), stage.path().join("inner"));
     let bare = server.command(&stage);
 
-    let mut command: Vec<OsString> = vec![tee().into(), outer.clone().into()];
-    command.extend([peers::caponier().into(), "run".into(), "--profile".into(), server.profile().into()]);
-    command.extend(["--exec".into(), tee().into(), "--exec".into(), bare[0].clone().into()]);
-    command.extend(["--read".into(), peers::folder().into(), "--write".into(), inner.clone().into()]);
-    command.extend(["--".into(), tee().into(), inner.clone().into()]);
-    command.extend(bare.into_iter().map(OsString::from));
+    let mut penned: Vec<OsString> = vec![peers::caponier().into(), "run".into()];
+    let served = if server == Server::Git { "--write" } else { "--read" };
+    for (option, value) in [
+        ("--profile", server.profile().into()),
+        ("--exec", tee()),
+        ("--exec", bare[0].clone()),
+        ("--read", peers::folder()),
+        ("--write", inner.clone()),
+        (served, stage.workspace()),
+    ] {
+        penned.extend([option.into(), value.into_os_string()]);
+    }
+    // Relative: an absolute path would become a grant where the profile says that arguments are paths.
+    penned.extend(["--".into(), tee().into(), "../inner".into()]);
+
+    for (folder, command) in [(&outer, &penned), (&inner, &bare.into_iter().map(OsString::from).collect())] {
+        fs::create_dir(folder).unwrap();
+        fs::write(folder.join("command"), command.join(OsStr::new("\0")).as_bytes()).unwrap();
+    }
+    let command = [tee().into_os_string(), outer.clone().into()];
     client.drive(server, &stage, &command);
 
     for direction in ["to-server", "to-client"] {

@@ -1,6 +1,6 @@
 //! The six servers: how each is started, on what, and what it is asked.
 //!
-//! Everything asked is read from a fresh stage or written to the server's own memory, and has one right answer: what
+//! Everything asked is about a fresh stage, or the server's own memory, and has one right answer: what
 //! differs between two runs is the clock and the name of the stage, which `transcript` takes out.
 
 use std::fs;
@@ -179,6 +179,12 @@ impl Server {
                 call("git_branch", json!({"repo_path": work, "branch_type": "all"})),
                 call("git_show", json!({"repo_path": work, "revision": "no-such-revision"})),
                 call("git_log", json!({"repo_path": "/"})),
+                call("git_add", json!({"repo_path": work, "files": ["wall.txt"]})),
+                call("git_diff_staged", json!({"repo_path": work})),
+                call("git_reset", json!({"repo_path": work})),
+                call("git_create_branch", json!({"repo_path": work, "branch_name": "lunette"})),
+                call("git_checkout", json!({"repo_path": work, "branch_name": "lunette"})),
+                call("git_status", json!({"repo_path": work})),
             ],
             Server::Time => vec![
                 call("get_current_time", json!({"timezone": "Asia/Kathmandu"})),

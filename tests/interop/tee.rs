@@ -1,19 +1,22 @@
-//! `interop-tee FOLDER COMMAND [ARG…]`: starts COMMAND and passes stdin and stdout through, recording both.
+//! `interop-tee FOLDER`: starts a command and passes stdin and stdout through, recording both.
 //!
-//! `FOLDER/to-server` gets what went to the command, `FOLDER/to-client` what came from it, each before it is passed
-//! on. The recorder ends with the command, and with its status.
+//! `FOLDER/command` holds the command, its words separated by NUL: as arguments of ours, its paths could become grants.
+//! `FOLDER/to-server` gets what went to it, `FOLDER/to-client` what came from it, each before it is passed on. The
+//! recorder ends with the command, and with its status.
 
+use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{self, Read, Write};
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::PathBuf;
 use std::process::{Command, ExitCode, Stdio};
 use std::thread;
 
 fn main() -> io::Result<ExitCode> {
-    let mut words = std::env::args_os().skip(1);
-    let (Some(folder), Some(program)) = (words.next().map(PathBuf::from), words.next()) else {
-        return Ok(ExitCode::from(64));
-    };
+    let Some(folder) = std::env::args_os().nth(1).map(PathBuf::from) else { return Ok(ExitCode::from(64)) };
+    let command = std::fs::read(folder.join("command"))?;
+    let mut words = command.split(|byte| *byte == 0).map(OsStr::from_bytes);
+    let Some(program) = words.next() else { return Ok(ExitCode::from(64)) };
     let mut child = Command::new(program).args(words).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
     let (Some(to_child), Some(from_child)) = (child.stdin.take(), child.stdout.take()) else {
         return Ok(ExitCode::FAILURE);
