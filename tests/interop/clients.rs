@@ -34,12 +34,11 @@ impl Client {
         fs::write(&plan, server.plan(stage).to_string()).unwrap();
 
         let drivers = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/interop/drivers");
+        let python = peers::folder().join("python/client/bin/python");
         let mut run = Command::new("timeout");
         run.args(["--kill-after=10", DEADLINE_S]);
         match self {
-            Client::Python(mode) => {
-                run.arg(peers::python_of_client()).arg(drivers.join("drive.py")).arg(mode)
-            }
+            Client::Python(mode) => run.arg(python).arg(drivers.join("drive.py")).arg(mode),
             Client::Sdk => run.arg("node").arg(drivers.join("drive.mjs")).arg("sdk"),
             Client::Node(mode) => {
                 run.arg("node").arg(drivers.join("drive.mjs")).arg(format!("client-{mode}"))

@@ -36,8 +36,3 @@ pub(crate) fn npm_server(name: &str) -> PathBuf {
 pub(crate) fn python_of_servers() -> PathBuf {
     folder().join("python/servers/bin/python")
 }
-
-/// The python of the environment that holds the PyPI client.
-pub(crate) fn python_of_client() -> PathBuf {
-    folder().join("python/client/bin/python")
-}
