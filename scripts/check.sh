@@ -107,7 +107,7 @@ field() {
             if (kind === process.argv[2]) console.log(`${name}\t${executable}`);
         }' "$scratch/build.json" "$1"
 }
-field test >"$scratch/tests"
+field test | sort >"$scratch/tests"
 caponier=$(field bin | cut -f 2)
 [ -s "$scratch/tests" ] && [ -x "$caponier" ] || die "cargo built no tests, or no program"
 as ordinary test -x "$caponier" || die "$caponier cannot be executed by an ordinary user"
