@@ -8,8 +8,12 @@
 pub mod calls;
 pub mod directories;
 pub mod grant;
+pub mod injection;
 pub mod limits;
+pub mod protected;
 pub mod reason;
+pub mod sensitive;
+pub mod shells;
 pub mod verdict;
 
 use std::collections::BTreeMap;
