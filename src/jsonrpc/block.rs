@@ -24,7 +24,6 @@ pub(super) fn is_short_escape(byte: u8) -> bool {
 fn mask(block: &Block, is: impl Fn(u8) -> bool) -> u64 {
     let mut flags = [0; 64];
     // By index, which needs no inlining of iterators to become vector instructions.
-    #[expect(clippy::needless_range_loop, reason = "several times faster at low optimisation levels")]
     for n in 0..64 {
         flags[n] = u8::from(is(block[n]));
     }
