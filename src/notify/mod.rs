@@ -14,6 +14,7 @@ mod denial;
 mod exec;
 mod judge;
 mod listen;
+mod lookup;
 mod metadata;
 mod names;
 mod open;
