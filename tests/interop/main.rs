@@ -10,6 +10,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod clients;
+mod denials;
 mod peers;
 mod recorder;
 mod servers;
