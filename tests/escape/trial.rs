@@ -1,0 +1,571 @@
+//! One attack, tried twice: in the open, where it must succeed, and in the pen, where each of its steps must fail in
+//! the named way and leave the named record.
+//!
+//! Order that matters: the open run comes first and on ground of its own; an attack that does not work there proves
+//! nothing. A crash, another errno, another step, a missing or a differing record: each fails the test.
+//! Expectations are texts with places in braces (`{outside}/secret.txt`), filled in for the ground of the run.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::net::TcpListener;
+use std::os::linux::net::SocketAddrExt;
+use std::os::unix::fs::symlink;
+use std::os::unix::net::{SocketAddr, UnixListener};
+use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use serde_json::Value;
+
+use crate::pen::ground::Ground;
+use crate::pen::{launch, log, program};
+
+/// What a step does in the open.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Open {
+    /// It succeeds.
+    Succeeds,
+    /// The kernel refuses it with this errno, whoever asks.
+    Refused(&'static str),
+    /// The kernel refuses an ordinary user; root succeeds.
+    RefusedForUser(&'static str),
+    /// The kernel refuses both, differently: user, root.
+    RefusedFor(&'static str, &'static str),
+    /// Depends on how the kernel was built: it succeeds, or is refused with this.
+    MaybeMissing(&'static str),
+}
+
+/// What a step does in the pen.
+#[derive(Debug, Clone)]
+enum Pen {
+    Opens,
+    Blocked(&'static str),
+}
+
+/// A line that the log must hold.
+#[derive(Debug, Clone)]
+pub(crate) struct Record {
+    event: &'static str,
+    /// Field and what it must be; several values: any of them.
+    fields: Vec<(&'static str, Vec<String>)>,
+    /// Whether it must name the errno of its step.
+    denied: bool,
+}
+
+impl Record {
+    /// A refused `file.access`.
+    pub(crate) fn file(access: &'static str, reason: &str, path: &str) -> Record {
+        Record::new("file.access", true)
+            .with("access", access)
+            .with("reason", reason)
+            .with("path", path)
+            .with("evidence", "performed")
+            .with("layer", "broker")
+    }
+
+    /// An allowed `file.access`.
+    pub(crate) fn allowed(access: &'static str, path: &str) -> Record {
+        Record::new("file.access", false)
+            .with("access", access)
+            .with("path", path)
+            .with("verdict", "allow")
+            .with("result", "ok")
+    }
+
+    /// A `syscall.denied`.
+    pub(crate) fn syscall(name: &str, reason: &str) -> Record {
+        Record::new("syscall.denied", true)
+            .with("syscall", name)
+            .with("reason", reason)
+            .with("layer", "seccomp")
+    }
+
+    /// A refused `network.connect`.
+    pub(crate) fn network(address: &str, port: &str) -> Record {
+        Record::new("network.connect", true)
+            .with("reason", "net.none")
+            .with("address", address)
+            .with("port", port)
+            .with("layer", "network")
+    }
+
+    /// A refused `socket.unix`.
+    pub(crate) fn unix(path: &str) -> Record {
+        Record::new("socket.unix", true)
+            .with("reason", "unix.not-listed")
+            .with("path", path)
+            .with("layer", "network")
+    }
+
+    fn new(event: &'static str, denied: bool) -> Record {
+        Record { event, fields: Vec::new(), denied }
+    }
+
+    /// Requires one more field, or another value for one.
+    pub(crate) fn with(mut self, field: &'static str, value: &str) -> Record {
+        self.fields.retain(|(name, _)| *name != field);
+        self.fields.push((field, vec![value.to_owned()]));
+        self
+    }
+
+    /// Takes a requirement back, where the value has a number of the run's in it.
+    pub(crate) fn without(mut self, field: &'static str) -> Record {
+        self.fields.retain(|(name, _)| *name != field);
+        self
+    }
+
+    /// Accepts another value for a field that is there.
+    pub(crate) fn or(mut self, field: &'static str, value: &str) -> Record {
+        for (name, values) in &mut self.fields {
+            if *name == field {
+                values.push(value.to_owned());
+            }
+        }
+        self
+    }
+}
+
+struct Step {
+    name: &'static str,
+    open: Open,
+    pen: Pen,
+    record: Option<Record>,
+}
+
+/// How the program itself ends in the pen.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum End {
+    /// By its own word: 0 when nothing was blocked, 1 otherwise.
+    OwnWord,
+    /// By this exit status of `caponier run`, before any step was reported.
+    Killed(i32),
+}
+
+type Stage = Box<dyn Fn(&Ground)>;
+
+/// The builder.
+pub(crate) struct Trial {
+    attack: &'static str,
+    arguments: Vec<String>,
+    launcher: Option<Vec<String>>,
+    environment: Vec<(&'static str, String)>,
+    grants: [Vec<String>; 3],
+    limits: Vec<(&'static str, String)>,
+    stages: Vec<Stage>,
+    steps: Vec<Step>,
+    end: End,
+    unrecorded: Vec<&'static str>,
+}
+
+impl Trial {
+    /// An attack, with its words.
+    pub(crate) fn new(attack: &'static str, arguments: &[&str]) -> Trial {
+        Trial {
+            attack,
+            arguments: arguments.iter().map(|word| (*word).to_owned()).collect(),
+            launcher: None,
+            environment: Vec::new(),
+            grants: [vec!["{reading}".into()], vec!["{workspace}".into()], Vec::new()],
+            limits: Vec::new(),
+            stages: Vec::new(),
+            steps: Vec::new(),
+            end: End::OwnWord,
+            unrecorded: Vec::new(),
+        }
+    }
+
+    /// Grants a further path for reading.
+    pub(crate) fn read(mut self, path: &str) -> Trial {
+        self.grants[0].push(path.to_owned());
+        self
+    }
+
+    /// Grants a further path for writing.
+    pub(crate) fn write(mut self, path: &str) -> Trial {
+        self.grants[1].push(path.to_owned());
+        self
+    }
+
+    /// Grants a program.
+    pub(crate) fn execute(mut self, path: &str) -> Trial {
+        self.grants[2].push(path.to_owned());
+        self
+    }
+
+    /// Sets a limit; the value is TOML.
+    pub(crate) fn limit(mut self, name: &'static str, value: &str) -> Trial {
+        self.limits.push((name, value.to_owned()));
+        self
+    }
+
+    /// Prepares the ground of either run.
+    pub(crate) fn stage(mut self, prepare: impl Fn(&Ground) + 'static) -> Trial {
+        self.stages.push(Box::new(prepare));
+        self
+    }
+
+    /// Starts either run through a program of `tests/escape/attacks`, which executes the rest of its words.
+    pub(crate) fn launched_by(mut self, program: &str, words: &[&str]) -> Trial {
+        let launcher = program::attack(program).to_str().expect("UTF-8").to_owned();
+        self.launcher = Some([launcher].into_iter().chain(words.iter().map(|word| (*word).into())).collect());
+        self
+    }
+
+    /// Sets a variable in the environment of the client.
+    pub(crate) fn env(mut self, name: &'static str, value: &str) -> Trial {
+        self.environment.push((name, value.to_owned()));
+        self
+    }
+
+    /// A step that is blocked in the pen, and its record.
+    pub(crate) fn blocked(mut self, name: &'static str, errno: &'static str, record: Record) -> Trial {
+        let record = Some(record);
+        self.steps.push(Step { name, open: Open::Succeeds, pen: Pen::Blocked(errno), record });
+        self
+    }
+
+    /// A step that is blocked by the kernel without asking anyone: there is nothing to record.
+    pub(crate) fn blocked_unrecorded(mut self, name: &'static str, errno: &'static str) -> Trial {
+        self.steps.push(Step { name, open: Open::Succeeds, pen: Pen::Blocked(errno), record: None });
+        self
+    }
+
+    /// A step that must go on working in the pen.
+    pub(crate) fn works(mut self, name: &'static str) -> Trial {
+        self.steps.push(Step { name, open: Open::Succeeds, pen: Pen::Opens, record: None });
+        self
+    }
+
+    /// The last step's record, where it works in the pen.
+    pub(crate) fn recorded(mut self, record: Record) -> Trial {
+        self.steps.last_mut().expect("a step").record = Some(record);
+        self
+    }
+
+    /// What the last step does in the open, when it does not simply succeed.
+    pub(crate) fn in_the_open(mut self, open: Open) -> Trial {
+        self.steps.last_mut().expect("a step").open = open;
+        self
+    }
+
+    /// In the pen the program dies before it can report, and `caponier run` says this status.
+    pub(crate) fn killed(mut self, status: i32) -> Trial {
+        self.end = End::Killed(status);
+        self
+    }
+
+    /// No line of this event may be in the log.
+    pub(crate) fn never(mut self, event: &'static str) -> Trial {
+        self.unrecorded.push(event);
+        self
+    }
+
+    /// Tries it; the log of the run in the pen, for what else a test wants to see.
+    pub(crate) fn run(self) -> Vec<Value> {
+        self.run_in_the_open();
+        self.run_in_the_pen()
+    }
+
+    fn run_in_the_open(&self) {
+        let scene = Scene::set(self);
+        let mut command = match &self.launcher {
+            None => Command::new(&scene.program),
+            Some(words) => {
+                let mut command = Command::new(&words[0]);
+                command.args(words[1..].iter().map(|word| scene.fill(word))).arg(&scene.program);
+                command
+            }
+        };
+        command.args(self.arguments.iter().map(|word| scene.fill(word)));
+        let mut command = launch::at_home(command, &scene.ground);
+        command.envs(self.environment.iter().map(|(name, value)| (name, scene.fill(value))));
+        let finished = launch::start(command).finish();
+        let said = &finished.stderr;
+        let reports = Reports::parse(said);
+        let told =
+            |name: &str| reports.steps.iter().find(|(step, _)| step == name).map(|(_, how)| how.as_deref());
+        for step in &self.steps {
+            let how = told(step.name).unwrap_or_else(|| panic!("open: no word of {}:\n{said}", step.name));
+            let root = nix::unistd::geteuid().is_root();
+            let fine = match step.open {
+                Open::Succeeds => how.is_none(),
+                Open::Refused(errno) => how == Some(errno),
+                Open::RefusedForUser(_) if root => how.is_none(),
+                Open::RefusedForUser(errno) => how == Some(errno),
+                Open::RefusedFor(_, errno) if root => how == Some(errno),
+                Open::RefusedFor(errno, _) => how == Some(errno),
+                Open::MaybeMissing(errno) => how.is_none() || how == Some(errno),
+            };
+            assert!(fine, "open: {} must be {:?} and was {how:?}:\n{said}", step.name, step.open);
+        }
+        assert_eq!(reports.steps.len(), self.steps.len(), "open: other steps than expected:\n{said}");
+        let code = i32::from(reports.steps.iter().any(|(_, how)| how.is_some()));
+        assert_eq!(finished.code(), Some(code), "open: {:?}\n{said}", finished.status);
+    }
+
+    fn run_in_the_pen(&self) -> Vec<Value> {
+        let scene = Scene::set(self);
+        let profile = scene.ground.profile(&self.profile(&scene));
+        let words: Vec<String> = [scene.program.clone()]
+            .into_iter()
+            .chain(self.arguments.iter().map(|word| scene.fill(word)))
+            .collect();
+        let mut command = match &self.launcher {
+            None => launch::run(&scene.ground, &profile, &words),
+            Some(launcher) => {
+                let mut command = Command::new(&launcher[0]);
+                command.args(launcher[1..].iter().map(|word| scene.fill(word))).arg(launch::binary());
+                command.args(launch::run_words(&scene.ground, &profile, &words));
+                launch::at_home(command, &scene.ground)
+            }
+        };
+        command.envs(self.environment.iter().map(|(name, value)| (name, scene.fill(value))));
+        let finished = launch::start(command).finish();
+        let said = &finished.stderr;
+        assert!(finished.stdout.is_empty(), "something but messages on stdout: {finished:?}");
+        let reports = Reports::parse(said);
+        let events = log::events(&scene.ground.path("audit"));
+
+        if let End::Killed(status) = self.end {
+            assert_eq!(finished.code(), Some(status), "pen: {:?}\n{said}", finished.status);
+            assert!(reports.steps.is_empty(), "pen: a step was reported:\n{said}");
+        } else {
+            let wanted: Vec<_> = self
+                .steps
+                .iter()
+                .map(|step| match step.pen {
+                    Pen::Opens => (step.name.to_owned(), None),
+                    Pen::Blocked(errno) => (step.name.to_owned(), Some(errno.to_owned())),
+                })
+                .collect();
+            let lines = |steps: &[(String, Option<String>)]| {
+                let line = |(name, how): &(String, Option<String>)| match how {
+                    None => format!("OPEN {name}\n"),
+                    Some(how) => format!("BLOCKED {name} {how}\n"),
+                };
+                steps.iter().map(line).collect::<String>()
+            };
+            assert!(
+                reports.steps == wanted,
+                "pen: wanted\n{}\nwas\n{}\nall of stderr:\n{said}",
+                lines(&wanted),
+                lines(&reports.steps)
+            );
+            let code = i32::from(wanted.iter().any(|(_, how)| how.is_some()));
+            assert_eq!(finished.code(), Some(code), "pen: {:?}\n{said}", finished.status);
+        }
+
+        log::assert_whole(&scene.ground, &events);
+        let mut missing = Vec::new();
+        for step in &self.steps {
+            if let Some(record) = &step.record {
+                if let Err(why) = scene.find(record, step, &events, &reports) {
+                    missing.push(format!("{}: {why}", step.name));
+                }
+            }
+        }
+        assert!(
+            missing.is_empty(),
+            "pen: the log lacks\n{}\nits refusals:\n{}",
+            missing.join("\n"),
+            refusals(&events)
+        );
+        for name in &self.unrecorded {
+            assert_eq!(log::of(&events, name).count(), 0, "no {name} was expected:\n{}", refusals(&events));
+        }
+        events
+    }
+
+    fn profile(&self, scene: &Scene) -> String {
+        let list = |paths: &[String]| {
+            let quoted: Vec<_> = paths.iter().map(|path| format!("{:?}", scene.fill(path))).collect();
+            format!("[{}]", quoted.join(", "))
+        };
+        let [read, write, execute] = &self.grants;
+        let limits: String = self.limits.iter().map(|(name, value)| format!("{name} = {value}\n")).collect();
+        format!(
+            "version = 1\ndescription = \"the pen of an attack\"\n\
+             [filesystem]\nread = {}\nwrite = {}\n[process]\nexecute = {}\n[limits]\n{limits}",
+            list(read),
+            list(write),
+            list(execute)
+        )
+    }
+}
+
+/// Every refusal of a log, one a line, for messages.
+fn refusals(events: &[Value]) -> String {
+    events
+        .iter()
+        .filter(|event| event["verdict"] == "deny" || event["event"] == "syscall.denied")
+        .map(|event| format!("  {event}\n"))
+        .collect()
+}
+
+/// What the attack said.
+struct Reports {
+    /// Step, and the errno when it was blocked.
+    steps: Vec<(String, Option<String>)>,
+    pids: BTreeSet<u64>,
+}
+
+impl Reports {
+    fn parse(stderr: &str) -> Reports {
+        let mut reports = Reports { steps: Vec::new(), pids: BTreeSet::new() };
+        for line in stderr.lines() {
+            let mut words = line.split(' ');
+            match (words.next(), words.next(), words.next()) {
+                (Some("PID"), Some(pid), None) => {
+                    reports.pids.insert(pid.parse().expect("a number"));
+                }
+                (Some("OPEN"), Some(step), None) => reports.steps.push((step.into(), None)),
+                (Some("BLOCKED"), Some(step), Some(errno)) => {
+                    reports.steps.push((step.into(), Some(errno.into())));
+                }
+                (Some("BROKEN"), ..) => panic!("the attack could not be staged:\n{stderr}"),
+                // caponier's own words to the user.
+                _ => {}
+            }
+        }
+        reports
+    }
+}
+
+/// The ground of one run and what lives on it, outside the pen.
+struct Scene {
+    ground: Ground,
+    victim: Option<(Child, ChildStdin)>,
+    tcp: Option<TcpListener>,
+    unix: Vec<UnixListener>,
+    unique: String,
+    program: String,
+}
+
+static SCENES: AtomicU32 = AtomicU32::new(0);
+
+impl Scene {
+    fn set(trial: &Trial) -> Scene {
+        let ground = Ground::new();
+        let number = SCENES.fetch_add(1, Ordering::Relaxed);
+        let unique = format!("caponier-attack-{}-{number}", std::process::id());
+        let program = program::attack(trial.attack).to_str().expect("UTF-8").to_owned();
+        let mut scene = Scene { ground, victim: None, tcp: None, unix: Vec::new(), unique, program };
+        let needs = |place: &str| trial.arguments.iter().any(|word| word.contains(place));
+        if needs("{victim}") {
+            scene.start_victim();
+        }
+        if needs("{port}") {
+            // Every address of the machine: the attack tries several spellings.
+            scene.tcp = Some(TcpListener::bind("[::]:0").expect("a port"));
+        }
+        if needs(".sock") {
+            for place in ["outside/agent.sock", "workspace/agent.sock"] {
+                scene.unix.push(UnixListener::bind(scene.ground.path(place)).expect("a socket"));
+            }
+            let name = SocketAddr::from_abstract_name(&scene.unique).expect("a name");
+            scene.unix.push(UnixListener::bind_addr(&name).expect("a socket"));
+        }
+        for stage in &trial.stages {
+            stage(&scene.ground);
+        }
+        scene
+    }
+
+    fn start_victim(&mut self) {
+        let mut command = launch::at_home(Command::new(program::attack("victim")), &self.ground);
+        command.arg(self.ground.path("outside")).env("VICTIM_TOKEN", "SECRET: of another process");
+        let mut victim = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("victim");
+        let stdin = victim.stdin.take().expect("piped");
+        let mut ready = [0; 6];
+        let stdout = victim.stdout.as_mut().expect("piped");
+        std::io::Read::read_exact(stdout, &mut ready).expect("the victim is ready");
+        self.victim = Some((victim, stdin));
+    }
+
+    fn fill(&self, text: &str) -> String {
+        let mut filled = text.to_owned();
+        for place in ["workspace", "reading", "outside", "audit"] {
+            filled = filled.replace(&format!("{{{place}}}"), &self.ground.text(place));
+        }
+        let port = || self.tcp.as_ref().expect("a port").local_addr().expect("an address").port().to_string();
+        let victim = || self.victim.as_ref().expect("a victim").0.id().to_string();
+        let lazily: [(&str, &dyn Fn() -> String); 6] = [
+            ("{ground}", &|| self.ground.text("")),
+            ("{victim}", &victim),
+            ("{port}", &port),
+            ("{unique}", &|| self.unique.clone()),
+            ("{caponier}", &|| launch::binary().to_str().expect("UTF-8").to_owned()),
+            ("{uid}", &|| nix::unistd::geteuid().to_string()),
+        ];
+        for (place, value) in lazily {
+            if filled.contains(place) {
+                filled = filled.replace(place, &value());
+            }
+        }
+        filled
+    }
+
+    /// Finds the line of a record and looks at what every such line must hold.
+    fn find(&self, record: &Record, step: &Step, events: &[Value], reports: &Reports) -> Result<(), String> {
+        let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        let wanted: Vec<(&str, Vec<String>)> = record
+            .fields
+            .iter()
+            .map(|(name, values)| (*name, values.iter().map(|value| self.fill(value)).collect()))
+            .collect();
+        let found: Vec<&Value> = log::of(events, record.event)
+            .filter(|event| wanted.iter().all(|(name, values)| values.contains(&text(&event[name]))))
+            .collect();
+        if found.is_empty() {
+            return Err(format!("{} with {wanted:?}", record.event));
+        }
+        // One of them is complete; what is wrong with the last one otherwise.
+        let mut wrong = String::new();
+        for event in found {
+            match self.complete(record, step, event, reports) {
+                Ok(()) => return Ok(()),
+                Err(why) => wrong = format!("{why}: {event}"),
+            }
+        }
+        Err(wrong)
+    }
+
+    fn complete(&self, record: &Record, step: &Step, event: &Value, reports: &Reports) -> Result<(), String> {
+        let check = |fine: bool, what: &str| if fine { Ok(()) } else { Err(what.to_owned()) };
+        check(event["pid"].as_u64().is_some_and(|pid| reports.pids.contains(&pid)), "pid")?;
+        check(event["count"].as_u64() >= Some(1), "count")?;
+        check(event["attribution"] == "none" && event["calls"] == Value::Array(Vec::new()), "attribution")?;
+        check(event["exe"].as_str() == Some(&self.program), "exe")?;
+        if !record.denied {
+            return Ok(());
+        }
+        if let Pen::Blocked(errno) = step.pen {
+            let field = if record.event == "syscall.denied" { "errno" } else { "result" };
+            check(event[field] == errno, "errno")?;
+        }
+        if record.event != "syscall.denied" {
+            check(event["verdict"] == "deny", "verdict")?;
+        }
+        let remedy = event["remedy"].as_str().is_some_and(|text| !text.is_empty());
+        let why_not = event["why_not"].as_str().is_some_and(|text| !text.is_empty());
+        check(remedy != why_not, "either a remedy or the reason why there is none")
+    }
+}
+
+impl Drop for Scene {
+    fn drop(&mut self) {
+        if let Some((mut victim, stdin)) = self.victim.take() {
+            drop(stdin);
+            let _ = victim.wait();
+        }
+    }
+}
+
+/// Copies a program into the ground.
+pub(crate) fn install(ground: &Ground, program: &str, place: &str) {
+    fs::copy(program::attack(program), ground.path(place)).expect(place);
+}
+
+/// Lays a symlink.
+pub(crate) fn arrow(ground: &Ground, target: &str, place: &str) {
+    symlink(ground.path(target), ground.path(place)).expect(place);
+}
