@@ -202,7 +202,7 @@ fn c12_i11_caponier_itself_is_out_of_reach() {
             fs::copy(launch::binary(), ground.path("caponier")).expect("copy");
         })
         .blocked("parent-exe", "EACCES", Record::file("write", "fs.proc.not-served", "").without("path"))
-        .in_the_open(Open::Refused("ETXTBSY"))
+        .in_the_open(Open::RefusedSomehow)
         .blocked("binary", "EACCES", not_writable("{ground}/caponier"))
         .blocked("log", "EACCES", not_writable("{audit}/heads.jsonl").or("access", "create"))
         .blocked(

@@ -25,11 +25,7 @@ fn a09_hooks_and_git_config_are_not_written() {
         .blocked("relative", "EACCES", refused("create", ".git/hooks/post-checkout"))
         .blocked("nested", "EACCES", refused("create", "nested/.git/hooks/post-commit"))
         .blocked("rename-onto", "EACCES", renamed("prepared", ".git/hooks/update"))
-        .blocked(
-            "link",
-            "EACCES",
-            refused("link", ".git/hooks/pre-rebase").or("path", "{workspace}/prepared"),
-        )
+        .blocked("link", "EACCES", refused("link", ".git/hooks/pre-rebase").or("path", "{workspace}/second"))
         .blocked("symlink", "EACCES", refused("create", ".git/hooks/pre-auto-gc"))
         .blocked("unlink", "EACCES", refused("delete", ".git/config"))
         .blocked("move-away", "EACCES", renamed(".git", "moved"))

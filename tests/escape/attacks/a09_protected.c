@@ -19,6 +19,7 @@ int main(int argc, char **argv) {
     begin();
     if (chdir(workspace) < 0) broken("chdir");
     stage_file("prepared", 0755);
+    stage_file("second", 0755);
     if (mkdir("kit", 0755) < 0 || mkdir("kit/hooks", 0755) < 0) broken("mkdir");
     stage_file("kit/hooks/post-commit", 0755);
     if (symlink(".git", "alias") < 0) broken("symlink");
@@ -38,7 +39,7 @@ int main(int argc, char **argv) {
     if (chdir(workspace) < 0) broken("chdir");
     STEP("nested", try_write("nested/.git/hooks/post-commit"));
     STEP("rename-onto", rename("prepared", ".git/hooks/update"));
-    STEP("link", link("prepared", ".git/hooks/pre-rebase"));
+    STEP("link", link("second", ".git/hooks/pre-rebase"));
     STEP("symlink", symlink("../../prepared", ".git/hooks/pre-auto-gc"));
     STEP("unlink", unlink(".git/config"));
     STEP("move-away", rename(".git", "moved"));

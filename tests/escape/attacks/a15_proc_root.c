@@ -37,7 +37,6 @@ int main(int argc, char **argv) {
     STEP("dot-dot", read_something(of("self/..", in(victim, "environ"))));
     STEP("init-cmdline", read_something("/proc/1/cmdline"));
     STEP("init-environ", try_open("/proc/1/environ", O_RDONLY, 0));
-    STEP("sysrq", try_open("/proc/sysrq-trigger", O_WRONLY, 0));
-    STEP("kcore", try_open("/proc/kcore", O_RDONLY, 0));
+    STEP("kmsg", try_open("/proc/kmsg", O_RDONLY, 0));
     return finish();
 }

@@ -16,7 +16,6 @@ int main(int argc, char **argv) {
     CALL(bpf, 0, NULL, 0);
     CALL(perf_event_open, NULL, 0, -1, -1, 0);
     CALL(userfaultfd, 0xffff);
-    CALL(kexec_load, 0, 0, NULL, 0xffff0000);
     CALL(init_module, NULL, 0, "");
     CALL(finit_module, -1, "", 0);
     CALL(delete_module, "caponier_nonexistent", 0);
