@@ -5,6 +5,8 @@
 //! builder and its rules: `tests/escape/trial.rs`. Attacks on messages, the network broker and the install phase are
 //! not here.
 
+#![allow(clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+
 mod pen;
 
 #[path = "escape/execution.rs"]

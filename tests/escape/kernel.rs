@@ -162,7 +162,6 @@ fn h22_calls_that_no_server_needs_never_reach_the_kernel() {
         "syslog", "move_pages", "migrate_pages",
         #[cfg(target_arch = "x86_64")] "iopl",
         #[cfg(target_arch = "x86_64")] "ioperm",
-        #[cfg(target_arch = "x86_64")] "modify_ldt",
     ];
     let mut trial = Trial::new("h22_calls", &[]);
     let uring = [("io_uring_setup", Open::Succeeds), ("io_uring_enter", Open::Refused("EBADF"))];

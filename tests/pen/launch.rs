@@ -2,7 +2,8 @@
 
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
+use std::process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
+use std::sync::{Arc, Condvar, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -72,12 +73,22 @@ impl Finished {
 pub(crate) struct Running {
     pub(crate) child: Child,
     pub(crate) stdin: Option<ChildStdin>,
-    stdout: thread::JoinHandle<Vec<u8>>,
-    stderr: thread::JoinHandle<Vec<u8>>,
+    stdout: Option<Collected>,
+    stderr: Collected,
 }
 
-/// Starts it with three pipes.
-pub(crate) fn start(mut command: Command) -> Running {
+/// Starts it with three pipes, and reads what it says.
+pub(crate) fn start(command: Command) -> Running {
+    let (mut running, stdout) = start_unread(command);
+    running.stdout = Some(Collected::of(stdout));
+    running
+}
+
+/// A process, and its stdout for a reader with a pace of its own.
+pub(crate) type Started = (Running, ChildStdout);
+
+/// Starts it with three pipes; its stdout is read by the caller.
+pub(crate) fn start_unread(mut command: Command) -> Started {
     let mut child = command
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
@@ -85,17 +96,57 @@ pub(crate) fn start(mut command: Command) -> Running {
         .spawn()
         .unwrap_or_else(|error| panic!("{command:?}: {error}"));
     let stdin = child.stdin.take();
-    let stdout = collect(child.stdout.take().expect("piped"));
-    let stderr = collect(child.stderr.take().expect("piped"));
-    Running { child, stdin, stdout, stderr }
+    let stdout = child.stdout.take().expect("piped");
+    let stderr = Collected::of(child.stderr.take().expect("piped"));
+    (Running { child, stdin, stdout: None, stderr }, stdout)
 }
 
-fn collect(mut from: impl Read + Send + 'static) -> thread::JoinHandle<Vec<u8>> {
-    thread::spawn(move || {
-        let mut all = Vec::new();
-        let _ = from.read_to_end(&mut all);
-        all
-    })
+/// What came out of a pipe so far; its first mebibyte is kept, the rest is only read.
+struct Collected {
+    shared: Arc<(Mutex<(Vec<u8>, bool)>, Condvar)>,
+    reader: thread::JoinHandle<()>,
+}
+
+const KEPT: usize = 1 << 20;
+
+impl Collected {
+    fn of(mut from: impl Read + Send + 'static) -> Collected {
+        let shared = Arc::new((Mutex::new((Vec::new(), false)), Condvar::new()));
+        let writer = Arc::clone(&shared);
+        let reader = thread::spawn(move || {
+            let mut buffer = vec![0; 1 << 16];
+            loop {
+                let n = from.read(&mut buffer).unwrap_or(0);
+                let mut kept = writer.0.lock().expect("lock");
+                let room = KEPT - kept.0.len();
+                kept.0.extend_from_slice(&buffer[..n.min(room)]);
+                kept.1 = n == 0;
+                writer.1.notify_all();
+                if n == 0 {
+                    return;
+                }
+            }
+        });
+        Collected { shared, reader }
+    }
+
+    /// Waits until `text` was said; whether it was, before the end or the deadline.
+    fn wait_for(&self, text: &str, patience: Duration) -> bool {
+        let said = |bytes: &[u8]| bytes.windows(text.len()).any(|window| window == text.as_bytes());
+        let kept = self.shared.0.lock().expect("lock");
+        let waiting = |(bytes, ended): &mut (Vec<u8>, bool)| !said(bytes) && !*ended;
+        let (kept, _) = self.shared.1.wait_timeout_while(kept, patience, waiting).expect("lock");
+        said(&kept.0)
+    }
+
+    fn so_far(&self) -> Vec<u8> {
+        self.shared.0.lock().expect("lock").0.clone()
+    }
+
+    fn all(self) -> Vec<u8> {
+        self.reader.join().expect("reader");
+        std::mem::take(&mut self.shared.0.lock().expect("lock").0)
+    }
 }
 
 impl Running {
@@ -114,6 +165,25 @@ impl Running {
         self.stdin = None;
     }
 
+    /// Waits until it has said this on stderr.
+    pub(crate) fn wait_for(&self, text: &str) {
+        let said = self.stderr.wait_for(text, PATIENCE);
+        assert!(said, "no {text:?} on stderr:\n{}", String::from_utf8_lossy(&self.stderr.so_far()));
+    }
+
+    /// Waits until it has said this on stdout.
+    pub(crate) fn wait_for_stdout(&self, text: &str) {
+        let stdout = self.stdout.as_ref().expect("a collected stdout");
+        let said = stdout.wait_for(text, PATIENCE);
+        assert!(said, "no {text:?} on stdout:\n{}", String::from_utf8_lossy(&stdout.so_far()));
+    }
+
+    /// Sends it a signal.
+    pub(crate) fn signal(&self, signal: nix::sys::signal::Signal) {
+        let pid = i32::try_from(self.pid()).expect("a process id");
+        nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), signal).expect("kill");
+    }
+
     /// Waits for its end, with its stdin as it is.
     pub(crate) fn finish(self) -> Finished {
         self.finish_within(PATIENCE)
@@ -128,7 +198,8 @@ impl Running {
             }
             if begun.elapsed() > patience {
                 let _ = self.child.kill();
-                let stderr = self.stderr.join().expect("reader");
+                // What holds the pipes may live on: they are not read to their end.
+                let stderr = self.stderr.so_far();
                 panic!("still running after {patience:?}; stderr:\n{}", String::from_utf8_lossy(&stderr));
             }
             // wait(2) has no time-out; this is a poll, not a guess at how long something takes.
@@ -137,8 +208,8 @@ impl Running {
         drop(self.stdin);
         Finished {
             status,
-            stdout: self.stdout.join().expect("reader"),
-            stderr: String::from_utf8_lossy(&self.stderr.join().expect("reader")).into_owned(),
+            stdout: self.stdout.map(Collected::all).unwrap_or_default(),
+            stderr: String::from_utf8_lossy(&self.stderr.all()).into_owned(),
         }
     }
 }
