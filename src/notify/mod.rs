@@ -1,1 +1,150 @@
-//! notify
+//! The notification broker: every call outside the allow-list is predicted, performed or refused here, and recorded.
+//!
+//! Theory of operation. The server's seccomp program turns what it does not allow into notifications, which one
+//! thread of ours receives, one at a time. For opens, execs and changes of names the broker says what Landlock
+//! will say, records it, and lets the kernel go on ([`Answer::Continue`]) or refuses itself; Landlock decides again,
+//! so a racing thread can make the *path in the log* wrong, never the access. What Landlock does not know (mode,
+//! owner, times, attributes, watches, files of `/proc`) is **performed** here, on descriptors of ours. A number that
+//! is not in the broker's table is never continued. Rests on `seccomp_unotify(2)`, `landlock(7)`, `proc(5)`.
+//!
+//! Absent on purpose: no decision that lets something through rests on memory that the server can change
+//! afterwards, unless the kernel decides the same thing again.
+
+mod denial;
+mod exec;
+mod judge;
+mod listen;
+mod metadata;
+mod names;
+mod open;
+mod place;
+mod processes;
+mod procfs;
+mod record;
+mod refuse;
+mod sockets;
+mod table;
+mod target;
+mod watch;
+
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use crate::event::{Emitter, Unwritable};
+use crate::notify::processes::Population;
+use crate::notify::target::Targets;
+use crate::sandbox::rules::Rules;
+use crate::sys::path::{self, Inode};
+use crate::sys::seccomp::{Answer, Notification};
+
+/// What the broker needs to know of a run.
+pub struct Settings {
+    /// The opened grants.
+    pub rules: Arc<Rules>,
+    /// What explains a denial.
+    pub context: Context,
+    /// `limits.processes`.
+    pub processes: Option<u32>,
+    /// The process of `init`: everything below it is the tree.
+    pub init: u32,
+    /// Landlock scopes signals (ABI 6): otherwise the broker looks at them.
+    pub scopes: bool,
+    /// Set by the session while it ends a tree that no scope holds together: no more forks.
+    pub hold_forks: Arc<AtomicBool>,
+    /// Written before the server's first program runs: `session.start`.
+    pub first: Box<dyn FnOnce() -> Result<(), Unwritable> + Send>,
+}
+
+/// What a denial is explained with.
+#[derive(Debug, Clone, Default)]
+pub struct Context {
+    /// The profile's file, for remedies that name a line to add.
+    pub profile: String,
+    /// Folders and files that are never granted (secret stores, client configurations, our own), and why.
+    pub never: Vec<(PathBuf, String)>,
+    /// Protected names that the profile gave up.
+    pub unprotected: Vec<String>,
+}
+
+/// One run's broker. Lives on its own thread.
+pub struct Broker {
+    listener: OwnedFd,
+    emitter: Emitter,
+    rules: Arc<Rules>,
+    context: Context,
+    targets: Targets,
+    population: Population,
+    init: u32,
+    scopes: bool,
+    root: OwnedFd,
+    /// The device number of `/proc`.
+    proc_device: u64,
+    first: Option<Box<dyn FnOnce() -> Result<(), Unwritable> + Send>>,
+}
+
+/// How a notification ends.
+#[derive(Debug)]
+enum Reply {
+    /// With this answer.
+    Answer(Answer),
+    /// With a descriptor of ours, copied into the caller.
+    Descriptor { fd: OwnedFd, close_on_exec: bool },
+    /// Not at all: the caller died meanwhile.
+    Gone,
+}
+
+impl Reply {
+    const CONTINUE: Reply = Reply::Answer(Answer::Continue);
+
+    fn errno(errno: i32) -> Reply {
+        Reply::Answer(Answer::Errno(errno))
+    }
+}
+
+/// Why a look-up ended early.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stop {
+    /// The caller died meanwhile.
+    Gone,
+    /// The kernel would answer this errno by itself, before any rule is asked.
+    Natural(i32),
+    /// The caller's memory could not be read.
+    Unreadable(i32),
+    /// `/proc` of a process outside the tree.
+    Foreign,
+}
+
+impl Broker {
+    /// Takes over a listener.
+    pub fn new(listener: OwnedFd, emitter: Emitter, settings: Settings) -> std::io::Result<Broker> {
+        // Before Linux 6.6 there is no such flag: slower, not weaker.
+        let _ = crate::sys::seccomp::set_sync_wake_up(listener.as_fd());
+        let root = path::open(b"/", libc::O_PATH | libc::O_DIRECTORY)?;
+        let proc = path::open(b"/proc", libc::O_PATH | libc::O_DIRECTORY)?;
+        let Inode { dev, .. } = path::stat(proc.as_fd())?.inode;
+        Ok(Broker {
+            listener,
+            emitter,
+            rules: settings.rules,
+            context: settings.context,
+            targets: Targets::default(),
+            population: Population::new(settings.processes, settings.init, settings.hold_forks),
+            init: settings.init,
+            scopes: settings.scopes,
+            root,
+            proc_device: dev,
+            first: Some(settings.first),
+        })
+    }
+
+    /// Whether the call still waits for us. Ask after every look at the caller.
+    fn still_waits(&self, notification: &Notification) -> Result<(), Stop> {
+        if crate::sys::seccomp::is_valid(self.listener.as_fd(), notification.id) {
+            Ok(())
+        } else {
+            Err(Stop::Gone)
+        }
+    }
+}

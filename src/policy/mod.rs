@@ -9,7 +9,10 @@ pub mod calls;
 pub mod directories;
 pub mod grant;
 pub mod limits;
+pub mod protected;
 pub mod reason;
+pub mod sensitive;
+pub mod shells;
 pub mod verdict;
 
 use std::collections::BTreeMap;

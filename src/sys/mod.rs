@@ -1,1 +1,21 @@
-//! sys
+//! The only `unsafe` of the program: thin safe wrappers, one per system call that nix and std do not offer.
+//!
+//! A wrapper takes and returns owned or borrowed descriptors, never bare numbers of unknown owner; it reports the
+//! kernel's errno as [`std::io::Error`] and decides nothing. Every `unsafe` block says why it is sound.
+#![allow(unsafe_code)]
+
+#[cfg(not(all(target_os = "linux", target_arch = "x86_64")))]
+compile_error!("caponier knows the system calls of Linux on x86-64 only");
+
+pub mod descriptor;
+pub mod errno;
+pub mod landlock;
+pub mod memory;
+pub mod metadata;
+pub mod path;
+pub mod process;
+pub mod seccomp;
+pub mod socket;
+pub mod syscall;
+pub mod tree;
+pub mod watch;

@@ -1,0 +1,310 @@
+//! Payloads of what a server is asked and what it does: calls, files, system calls, sockets, messages.
+
+use serde::Serialize;
+use serde_json::value::RawValue;
+
+use crate::policy::calls::{Attribution, Summary};
+use crate::policy::reason::Reason;
+use crate::policy::verdict::{Denial, Layer, Ruling};
+
+/// `call.start`.
+#[derive(Debug, Clone, Serialize)]
+pub struct CallStart {
+    /// Running number in the session, from 1.
+    pub call: u64,
+    /// The JSON-RPC id, byte for byte.
+    pub id: Box<RawValue>,
+    /// `tools/call`.
+    pub method: String,
+    /// The tool's name.
+    pub tool: String,
+    /// As `audit.arguments` says; `null` with `none`.
+    pub arguments: Option<Box<RawValue>>,
+    /// SHA-256, hex, over the arguments' bytes as sent.
+    pub arguments_sha256: String,
+    /// Length of the whole message.
+    pub bytes: u64,
+}
+
+/// How a call ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// A result without `isError`.
+    Ok,
+    /// A result with `isError: true`.
+    ToolError,
+    /// A JSON-RPC error.
+    RpcError,
+    /// Refused; it never reached the server, or its result never reached the client.
+    Denied,
+    /// The session ended first, or the server closed its stdout.
+    Unanswered,
+    /// The client took it back with `notifications/cancelled`.
+    Cancelled,
+}
+
+/// `call.end`.
+#[derive(Debug, Clone, Serialize)]
+pub struct CallEnd {
+    /// The running number of its `call.start`.
+    pub call: u64,
+    /// The tool's name.
+    pub tool: String,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// The code of a JSON-RPC error.
+    pub error_code: Option<i64>,
+    /// From `call.start`.
+    pub duration_us: u64,
+    /// Length of the answer.
+    pub bytes: u64,
+    /// What happened while it was in flight.
+    pub summary: Summary,
+    /// Why it was refused.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<Reason>,
+}
+
+/// Kinds of file access.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum FileAccessKind {
+    /// Opened for reading.
+    Read,
+    /// Opened for writing.
+    Write,
+    /// A file, folder, link or node came into being.
+    Create,
+    /// Removed.
+    Delete,
+    /// Renamed.
+    Rename,
+    /// Hard-linked.
+    Link,
+    /// Cut.
+    Truncate,
+    /// Executed.
+    Execute,
+    /// Mode, owner, times, attributes.
+    Metadata,
+    /// A folder was opened to be listed, or watched.
+    List,
+}
+
+/// How much a `file.access` line proves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Evidence {
+    /// We did it, or refused it, ourselves.
+    Performed,
+    /// We looked, the kernel decided: a racing thread can make the path here wrong, never the access.
+    Predicted,
+    /// The path could not be read.
+    Unreadable,
+}
+
+/// `file.access`.
+#[derive(Debug, Clone, Serialize)]
+pub struct FileAccess {
+    /// Canonical path.
+    pub path: String,
+    /// What was asked for, when it reads differently.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub asked: Option<String>,
+    /// What kind.
+    pub access: FileAccessKind,
+    /// Allowed or refused.
+    pub verdict: Ruling,
+    /// Why it was refused.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<Reason>,
+    /// Who refused.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub layer: Option<Layer>,
+    /// What would allow it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub remedy: Option<String>,
+    /// Why nothing is proposed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub why_not: Option<String>,
+    /// `ok`, or the errno's name.
+    pub result: &'static str,
+    /// Process.
+    pub pid: u32,
+    /// Its program.
+    pub exe: String,
+    /// Calls in flight.
+    pub calls: Vec<u64>,
+    /// How sure that is.
+    pub attribution: Attribution,
+    /// How much this line proves.
+    pub evidence: Evidence,
+    /// How many times in a row.
+    pub count: u64,
+}
+
+impl FileAccess {
+    /// Marks the access as refused for the reason given.
+    pub fn deny(&mut self, denial: &Denial) {
+        self.verdict = Ruling::Deny;
+        self.reason = Some(denial.reason);
+        self.layer = Some(denial.layer);
+        self.remedy = denial.remedy.line().map(str::to_owned);
+        self.why_not = denial.remedy.why_not().map(str::to_owned);
+    }
+}
+
+/// `syscall.denied`.
+#[derive(Debug, Clone, Serialize)]
+pub struct SyscallDenied {
+    /// Its name.
+    pub syscall: &'static str,
+    /// Its number.
+    pub nr: i32,
+    /// The six registers.
+    pub args: [u64; 6],
+    /// Why.
+    pub reason: Reason,
+    /// Who.
+    pub layer: Layer,
+    /// What would allow it.
+    pub remedy: Option<String>,
+    /// Why nothing is proposed.
+    pub why_not: Option<String>,
+    /// What the caller got.
+    pub errno: &'static str,
+    /// Process.
+    pub pid: u32,
+    /// Its program.
+    pub exe: String,
+    /// Calls in flight.
+    pub calls: Vec<u64>,
+    /// How sure that is.
+    pub attribution: Attribution,
+    /// How many times in a row.
+    pub count: u64,
+}
+
+/// `network.connect`.
+#[derive(Debug, Clone, Serialize)]
+pub struct NetworkConnect {
+    /// The name, when one is known.
+    pub host: Option<String>,
+    /// The port; 0 when the address has none.
+    pub port: u16,
+    /// The address as asked.
+    pub address: String,
+    /// Allowed or refused.
+    pub verdict: Ruling,
+    /// Why.
+    pub reason: Option<Reason>,
+    /// Who.
+    pub layer: Option<Layer>,
+    /// What would allow it.
+    pub remedy: Option<String>,
+    /// Why nothing is proposed.
+    pub why_not: Option<String>,
+    /// `ok`, or the errno's name.
+    pub result: &'static str,
+    /// Process.
+    pub pid: u32,
+    /// Its program.
+    pub exe: String,
+    /// Calls in flight.
+    pub calls: Vec<u64>,
+    /// How sure that is.
+    pub attribution: Attribution,
+    /// How many times in a row.
+    pub count: u64,
+}
+
+/// `socket.unix`.
+#[derive(Debug, Clone, Serialize)]
+pub struct SocketUnix {
+    /// The socket's path; `@name` for an abstract one.
+    pub path: String,
+    /// Allowed or refused.
+    pub verdict: Ruling,
+    /// Why.
+    pub reason: Option<Reason>,
+    /// Who.
+    pub layer: Option<Layer>,
+    /// What would allow it.
+    pub remedy: Option<String>,
+    /// Why nothing is proposed.
+    pub why_not: Option<String>,
+    /// `ok`, or the errno's name.
+    pub result: &'static str,
+    /// Process.
+    pub pid: u32,
+    /// Its program.
+    pub exe: String,
+    /// Calls in flight.
+    pub calls: Vec<u64>,
+    /// How sure that is.
+    pub attribution: Attribution,
+    /// How many times in a row.
+    pub count: u64,
+}
+
+/// Which way a message went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Direction {
+    /// From the client to the server.
+    ClientToServer,
+    /// From the server to the client.
+    ServerToClient,
+}
+
+/// `message.denied`.
+#[derive(Debug, Clone, Serialize)]
+pub struct MessageDenied {
+    /// Which way it went.
+    pub direction: Direction,
+    /// Its method, when it could be read.
+    pub method: Option<String>,
+    /// The tool of a `tools/call`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tool: Option<String>,
+    /// Why.
+    pub reason: Reason,
+    /// Always the gate.
+    pub layer: Layer,
+    /// What was wrong, and where (byte offset).
+    pub detail: String,
+    /// What would allow it.
+    pub remedy: Option<String>,
+    /// Why nothing is proposed.
+    pub why_not: Option<String>,
+    /// Its length, as far as it was read.
+    pub bytes: u64,
+}
+
+/// `stdout.noise`.
+#[derive(Debug, Clone, Serialize)]
+pub struct StdoutNoise {
+    /// Length of the line.
+    pub bytes: u64,
+    /// Its beginning, at most 200 characters.
+    pub excerpt: String,
+}
+
+/// `audit.degraded`.
+#[derive(Debug, Clone, Serialize)]
+pub struct AuditDegraded {
+    /// What is missing from now on.
+    pub reason: String,
+    /// How often.
+    pub count: u64,
+}
+
+/// `audit.lost`.
+#[derive(Debug, Clone, Serialize)]
+pub struct AuditLost {
+    /// Which cap.
+    pub reason: String,
+    /// How many events.
+    pub count: u64,
+}

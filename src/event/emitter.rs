@@ -1,0 +1,114 @@
+//! The handle through which every floor above speaks.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use crate::event::Event;
+use crate::event::journal::{Journal, LONGEST_WAIT, Step};
+use crate::policy::calls::InFlight;
+
+/// The log cannot be written: whoever hears this refuses what it was about to allow.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the log cannot be written: {detail}")]
+pub struct Unwritable {
+    /// What the kernel said.
+    pub detail: String,
+}
+
+/// Where events go. `audit` implements it; tests implement it with a list.
+pub trait Sink: Send + Sync {
+    /// Appends one event; with `Urgency::BeforeEffect` it is with the kernel when this returns.
+    /// Returns its `seq`.
+    fn append(&self, event: &Event) -> Result<u64, Unwritable>;
+
+    /// Writes what is batched.
+    fn flush(&self) -> Result<(), Unwritable>;
+
+    /// The session's id.
+    fn session(&self) -> &str;
+}
+
+/// Cheap to clone, usable from any thread. Order is kept: what waits is written before what comes after it.
+#[derive(Clone)]
+pub struct Emitter {
+    sink: Arc<dyn Sink>,
+    calls: Arc<InFlight>,
+    journal: Arc<Mutex<Journal>>,
+    lost: Arc<AtomicU64>,
+}
+
+impl Emitter {
+    /// An emitter into `sink`, with no call in flight.
+    pub fn new(sink: Arc<dyn Sink>) -> Self {
+        Emitter {
+            sink,
+            calls: Arc::new(InFlight::default()),
+            journal: Arc::new(Mutex::new(Journal::new(Instant::now()))),
+            lost: Arc::new(AtomicU64::new(0)),
+        }
+    }
+
+    /// Takes one event: writes it now, or lets it wait to be folded with its repeats (never longer than 100 ms,
+    /// if [`Emitter::due`] is heeded). Returns its `seq`, 0 while it waits.
+    pub fn emit(&self, event: &Event) -> Result<u64, Unwritable> {
+        let mut journal = self.lock();
+        match journal.take(event, Instant::now()) {
+            Step::Wait => Ok(0),
+            Step::Dropped => {
+                self.lost.fetch_add(1, Ordering::Relaxed);
+                Ok(0)
+            }
+            Step::Write => {
+                // The lock is held, so that nothing overtakes what waited.
+                self.write(journal.drain())?;
+                self.sink.append(event)
+            }
+        }
+    }
+
+    /// Writes what waits and what is batched.
+    pub fn flush(&self) -> Result<(), Unwritable> {
+        let mut journal = self.lock();
+        self.write(journal.drain())?;
+        self.sink.flush()
+    }
+
+    /// Every one is offered, whatever happens to those before it; what is not taken is counted.
+    fn write(&self, waited: Vec<Event>) -> Result<(), Unwritable> {
+        let mut outcome = Ok(());
+        for event in waited {
+            if let Err(unwritable) = self.sink.append(&event) {
+                self.lost.fetch_add(1, Ordering::Relaxed);
+                outcome = Err(unwritable);
+            }
+        }
+        outcome
+    }
+
+    /// How long until [`Emitter::flush`] is due; `None` while nothing waits.
+    pub fn due(&self) -> Option<Duration> {
+        let since = self.lock().waiting_since()?;
+        Some(LONGEST_WAIT.saturating_sub(since.elapsed()))
+    }
+
+    /// Events dropped at the cap so far.
+    pub fn lost(&self) -> u64 {
+        self.lost.load(Ordering::Relaxed)
+    }
+
+    /// `<session>:<seq>`, the name of one event.
+    pub fn event_id(&self, seq: u64) -> String {
+        format!("{}:{seq}", self.sink.session())
+    }
+
+    /// The calls in flight.
+    pub fn calls(&self) -> &InFlight {
+        &self.calls
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Journal> {
+        // A panic between two statements of the journal loses at most a fold, never an order.
+        self.journal.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,162 @@
+//! Payloads of the session's and its processes' lives.
+
+use serde::Serialize;
+
+use crate::policy::calls::Attribution;
+
+/// `session.start`.
+#[derive(Debug, Clone, Serialize)]
+pub struct SessionStart {
+    /// The command as given, as one line for people.
+    pub command: String,
+    /// Its words.
+    pub argv: Vec<String>,
+    /// The program that the command resolved to (symlinks followed).
+    pub exe: String,
+    /// SHA-256 of it in hex, when it was known without reading it now.
+    pub exe_sha256: Option<String>,
+    /// The server's working directory.
+    pub cwd: String,
+    /// The profile's name.
+    pub profile: String,
+    /// The digest of the files that it is made of.
+    pub profile_sha256: String,
+    /// `dev` or `prod`.
+    pub env: &'static str,
+    /// The parent's program: the client, as far as we can see.
+    pub client: Option<String>,
+    /// User name, or the number when it has none.
+    pub user: String,
+    /// Kernel release.
+    pub kernel: String,
+    /// What is enforced.
+    pub enforced: Enforced,
+    /// What is not, though the profile would have liked it.
+    pub degraded: Vec<String>,
+    /// Names (never values) of environment variables that were removed.
+    pub env_removed: Vec<String>,
+    /// This program's version.
+    pub caponier: &'static str,
+}
+
+/// What is on in this session.
+#[derive(Debug, Clone, Serialize)]
+pub struct Enforced {
+    /// The kernel's Landlock ABI.
+    pub landlock_abi: u32,
+    /// Landlock file rules.
+    pub fs: bool,
+    /// `none`: no network at all.
+    pub net: &'static str,
+    /// Landlock scopes that hold: `signal`, `abstract-unix`.
+    pub scopes: Vec<&'static str>,
+    /// The seccomp allow-list.
+    pub seccomp: bool,
+    /// The notification broker.
+    pub notify: bool,
+    /// `dropped`; `bounding: kept` where the bounding set could not be emptied.
+    pub caps: &'static str,
+    /// The limits that hold, by name.
+    pub limits: Vec<&'static str>,
+    /// How the tree is ended: `scope` or `loop`.
+    pub kill: &'static str,
+    /// Parts of the profile that are judged at messages: `tools`, `framing`.
+    pub gate: Vec<&'static str>,
+}
+
+/// `session.exe`.
+#[derive(Debug, Clone, Serialize)]
+pub struct SessionExe {
+    /// The program.
+    pub exe: String,
+    /// Its digest; `null` when the session ended before it was known.
+    pub exe_sha256: Option<String>,
+}
+
+/// Why a session ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Cause {
+    /// The client closed our stdin.
+    ClientClosed,
+    /// The server ended by itself.
+    ServerExit,
+    /// We were told to end, by a signal.
+    Killed,
+    /// `limits.wall_time`.
+    Timeout,
+    /// The log could not be written for too long.
+    AuditFailed,
+    /// Something of ours broke.
+    SupervisorError,
+}
+
+/// How a process ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Status {
+    /// By itself, with this code.
+    Exit(i32),
+    /// By this signal.
+    Signal(i32),
+}
+
+/// Resources that a process used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Rusage {
+    /// User CPU time.
+    pub user_us: u64,
+    /// System CPU time.
+    pub system_us: u64,
+    /// Largest resident set.
+    pub max_rss_kib: u64,
+}
+
+/// `session.end`.
+#[derive(Debug, Clone, Serialize)]
+pub struct SessionEnd {
+    /// How the server's own process ended; `null` when it was never started.
+    pub status: Option<Status>,
+    /// Why.
+    pub cause: Cause,
+    /// Since `session.start`.
+    pub duration_us: u64,
+    /// Lines before this one.
+    pub events: u64,
+    /// Calls begun.
+    pub calls: u64,
+    /// Denials.
+    pub denied: u64,
+    /// Events that were dropped at a cap.
+    pub lost: u64,
+    /// Of the server's own process.
+    pub rusage: Option<Rusage>,
+}
+
+/// `process.start`.
+#[derive(Debug, Clone, Serialize)]
+pub struct ProcessStart {
+    /// Process.
+    pub pid: u32,
+    /// Its parent.
+    pub ppid: u32,
+    /// The program.
+    pub exe: String,
+    /// Its words, values that look like secrets removed.
+    pub argv: Vec<String>,
+    /// Calls in flight.
+    pub calls: Vec<u64>,
+    /// How sure that is.
+    pub attribution: Attribution,
+}
+
+/// `process.exit`.
+#[derive(Debug, Clone, Serialize)]
+pub struct ProcessExit {
+    /// Process.
+    pub pid: u32,
+    /// How it ended.
+    pub status: Option<Status>,
+    /// What it used.
+    pub rusage: Option<Rusage>,
+}

@@ -1,0 +1,139 @@
+//! The vocabulary of the log, and the [`Emitter`] through which every floor above speaks.
+//!
+//! Everyone emits, only `audit` writes. Field names and their order are fixed: tests and readers outside this
+//! repository use them. Paths that are not UTF-8 are shown with `\xNN` for each stray byte ([`text`]).
+
+mod activity;
+mod emitter;
+mod journal;
+mod lifecycle;
+
+use std::borrow::Cow;
+
+use serde::Serialize;
+
+pub use crate::event::activity::{
+    AuditDegraded, AuditLost, CallEnd, CallStart, Direction, Evidence, FileAccess, FileAccessKind,
+    MessageDenied, NetworkConnect, Outcome, SocketUnix, StdoutNoise, SyscallDenied,
+};
+pub use crate::event::emitter::{Emitter, Sink, Unwritable};
+pub use crate::event::lifecycle::{
+    Cause, Enforced, ProcessExit, ProcessStart, Rusage, SessionEnd, SessionExe, SessionStart, Status,
+};
+use crate::policy::verdict::Ruling;
+
+/// One thing that happened. The name in the log is [`Event::name`]; the fields are those of the payload.
+#[derive(Debug, Clone, Serialize)]
+#[serde(untagged)]
+pub enum Event {
+    /// `session.start`: always `seq` 1.
+    SessionStart(Box<SessionStart>),
+    /// `session.exe`: the digest of the program, when it was not known at the start.
+    SessionExe(SessionExe),
+    /// `session.end`: the last line of a session that ended in order.
+    SessionEnd(Box<SessionEnd>),
+    /// `process.start`: a program was executed.
+    ProcessStart(ProcessStart),
+    /// `process.exit`.
+    ProcessExit(ProcessExit),
+    /// `call.start`: written before the call reaches the server.
+    CallStart(Box<CallStart>),
+    /// `call.end`: written before the answer reaches the client.
+    CallEnd(Box<CallEnd>),
+    /// `file.access`.
+    FileAccess(Box<FileAccess>),
+    /// `syscall.denied`.
+    SyscallDenied(Box<SyscallDenied>),
+    /// `network.connect`: while there is no network, only denials.
+    NetworkConnect(Box<NetworkConnect>),
+    /// `socket.unix`.
+    SocketUnix(Box<SocketUnix>),
+    /// `message.denied`.
+    MessageDenied(Box<MessageDenied>),
+    /// `stdout.noise`: a line of the server's that is not a message.
+    StdoutNoise(StdoutNoise),
+    /// `audit.degraded`.
+    AuditDegraded(AuditDegraded),
+    /// `audit.lost`.
+    AuditLost(AuditLost),
+}
+
+/// When an event has to be with the kernel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Urgency {
+    /// Before the thing that it tells of takes effect.
+    BeforeEffect,
+    /// Before the end of the call that it belongs to, or within 100 ms.
+    Batched,
+}
+
+impl Event {
+    /// The value of the `event` field.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Event::SessionStart(_) => "session.start",
+            Event::SessionExe(_) => "session.exe",
+            Event::SessionEnd(_) => "session.end",
+            Event::ProcessStart(_) => "process.start",
+            Event::ProcessExit(_) => "process.exit",
+            Event::CallStart(_) => "call.start",
+            Event::CallEnd(_) => "call.end",
+            Event::FileAccess(_) => "file.access",
+            Event::SyscallDenied(_) => "syscall.denied",
+            Event::NetworkConnect(_) => "network.connect",
+            Event::SocketUnix(_) => "socket.unix",
+            Event::MessageDenied(_) => "message.denied",
+            Event::StdoutNoise(_) => "stdout.noise",
+            Event::AuditDegraded(_) => "audit.degraded",
+            Event::AuditLost(_) => "audit.lost",
+        }
+    }
+
+    /// Allowed file accesses and noise are batched; everything else is written before it takes effect.
+    pub fn urgency(&self) -> Urgency {
+        match self {
+            Event::FileAccess(access) if access.verdict == Ruling::Allow => Urgency::Batched,
+            Event::StdoutNoise(_) | Event::AuditLost(_) => Urgency::Batched,
+            _ => Urgency::BeforeEffect,
+        }
+    }
+
+    /// Whether this counts as a denial in `session.end` and `--denied`.
+    pub fn is_denial(&self) -> bool {
+        match self {
+            Event::FileAccess(access) => access.verdict == Ruling::Deny,
+            Event::NetworkConnect(connect) => connect.verdict == Ruling::Deny,
+            Event::SocketUnix(socket) => socket.verdict == Ruling::Deny,
+            Event::SyscallDenied(_) | Event::MessageDenied(_) => true,
+            _ => false,
+        }
+    }
+}
+
+/// Bytes as text: UTF-8 as it is, each byte that is not part of it as `\xNN`.
+pub fn text(bytes: &[u8]) -> Cow<'_, str> {
+    if let Ok(text) = std::str::from_utf8(bytes) {
+        return Cow::Borrowed(text);
+    }
+    let mut shown = String::with_capacity(bytes.len() + 16);
+    for chunk in bytes.utf8_chunks() {
+        shown.push_str(chunk.valid());
+        for byte in chunk.invalid() {
+            use std::fmt::Write as _;
+            // Writing to a String cannot fail.
+            let _ = write!(shown, "\\x{byte:02x}");
+        }
+    }
+    Cow::Owned(shown)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn stray_bytes_are_shown() {
+        assert_eq!(text(b"/a/b"), "/a/b");
+        assert_eq!(text(b"/a\xff/\xc3\xa9"), "/a\\xff/\u{e9}");
+    }
+}

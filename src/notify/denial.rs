@@ -1,0 +1,132 @@
+//! From "the rights do not suffice" to a reason, and to the exact line that would allow it.
+//!
+//! A remedy is never proposed where following it would be dangerous: secrets, client configurations, our own
+//! folders, shells, protected names.
+
+use std::path::Path;
+
+use crate::event::FileAccessKind;
+use crate::notify::Context;
+use crate::policy::grant::Access;
+use crate::policy::reason::Reason;
+use crate::policy::shells;
+use crate::policy::verdict::{Denial, Layer, Remedy};
+use crate::sandbox::rules::Rights;
+
+/// A refusal by the broker.
+pub(super) fn denial(reason: Reason, remedy: Remedy) -> Denial {
+    Denial { reason, layer: Layer::Broker, remedy }
+}
+
+/// A refusal that no profile can lift.
+pub(super) fn never(reason: Reason, why: &str) -> Denial {
+    denial(reason, Remedy::WhyNot(why.to_owned()))
+}
+
+impl Context {
+    /// Why this kind of access to `path`, where only `held` rights hold, is refused. Landlock refuses it as well:
+    /// that is the layer.
+    pub(super) fn explain(&self, path: &Path, kind: FileAccessKind, held: Rights) -> Denial {
+        let (reason, access) = match kind {
+            FileAccessKind::Read | FileAccessKind::List => (Reason::FsReadNotGranted, Access::Read),
+            FileAccessKind::Execute => return self.explain_execute(path),
+            _ if held.cover(Rights::READ_FILE) => (Reason::FsWriteReadOnly, Access::Write),
+            _ => (Reason::FsWriteNotGranted, Access::Write),
+        };
+        if let Some(why) = self.never_granted(path) {
+            let reason = if access == Access::Read { Reason::FsReadSecret } else { reason };
+            return Denial { reason, layer: Layer::Landlock, remedy: Remedy::WhyNot(why.to_owned()) };
+        }
+        let target = grantable(path, access);
+        Denial { reason, layer: Layer::Landlock, remedy: Remedy::Line(line(access, target)) }
+    }
+
+    fn explain_execute(&self, path: &Path) -> Denial {
+        let (reason, remedy) = if path.file_name().is_some_and(shells::is_shell_name) {
+            let why = "a shell runs anything that its arguments say; name the program that is needed instead";
+            (Reason::ExecShell, Remedy::WhyNot(why.to_owned()))
+        } else {
+            (Reason::ExecNotGranted, Remedy::Line(line(Access::Execute, path)))
+        };
+        Denial { reason, layer: Layer::Landlock, remedy }
+    }
+
+    /// Why a path is never granted to anyone.
+    pub(super) fn never_granted(&self, path: &Path) -> Option<&str> {
+        self.never.iter().find(|(never, _)| path.starts_with(never)).map(|(_, why)| why.as_str())
+    }
+
+    /// A protected name inside a write grant.
+    pub(super) fn protected(&self, name: &str) -> Denial {
+        let line = format!("filesystem.unprotected = [{}]", quoted(name));
+        denial(Reason::FsWriteProtected, Remedy::Line(line))
+    }
+}
+
+/// What a person would grant: for writing the folder, because editors and servers replace files whole.
+fn grantable(path: &Path, access: Access) -> &Path {
+    match (access, path.parent()) {
+        (Access::Write, Some(parent)) if parent != Path::new("/") => parent,
+        _ => path,
+    }
+}
+
+fn line(access: Access, path: &Path) -> String {
+    let shown = crate::event::text(path.as_os_str().as_encoded_bytes());
+    format!("{} = [{}]", access.key(), quoted(&shown))
+}
+
+/// A TOML basic string.
+fn quoted(text: &str) -> String {
+    let mut quoted = String::with_capacity(text.len() + 2);
+    quoted.push('"');
+    for c in text.chars() {
+        match c {
+            '"' => quoted.push_str("\\\""),
+            '\\' => quoted.push_str("\\\\"),
+            c if c.is_control() => quoted.push_str(&format!("\\u{:04X}", u32::from(c))),
+            c => quoted.push(c),
+        }
+    }
+    quoted.push('"');
+    quoted
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn context() -> Context {
+        Context { never: vec![("/home/me/.ssh".into(), "keys".into())], ..Context::default() }
+    }
+
+    #[test]
+    fn the_remedy_is_the_exact_line() {
+        let denial = context().explain(Path::new("/data/\"x\n"), FileAccessKind::Read, Rights::default());
+        assert_eq!(denial.reason, Reason::FsReadNotGranted);
+        assert_eq!(denial.remedy, Remedy::Line("filesystem.read = [\"/data/\\\"x\\u000A\"]".into()));
+        let parsed: toml::Table = toml::from_str(denial.remedy.line().unwrap()).unwrap();
+        assert_eq!(parsed["filesystem"]["read"][0].as_str(), Some("/data/\"x\n"));
+    }
+
+    #[test]
+    fn nothing_dangerous_is_proposed() {
+        let context = context();
+        let secret = context.explain(Path::new("/home/me/.ssh/id"), FileAccessKind::Read, Rights::default());
+        assert_eq!((secret.reason, secret.remedy.line()), (Reason::FsReadSecret, None));
+        let sibling = context.explain(Path::new("/home/me/.sshx"), FileAccessKind::Read, Rights::default());
+        assert_eq!(sibling.reason, Reason::FsReadNotGranted);
+        let shell = context.explain(Path::new("/usr/bin/dash"), FileAccessKind::Execute, Rights::default());
+        assert_eq!((shell.reason, shell.remedy.line()), (Reason::ExecShell, None));
+    }
+
+    #[test]
+    fn read_only_is_told_from_not_granted() {
+        let context = context();
+        let read_only = context.explain(Path::new("/a/b"), FileAccessKind::Create, Rights::READ_FILE);
+        assert_eq!(read_only.reason, Reason::FsWriteReadOnly);
+        assert_eq!(read_only.remedy, Remedy::Line("filesystem.write = [\"/a\"]".into()));
+        let outside = context.explain(Path::new("/a/b"), FileAccessKind::Delete, Rights::default());
+        assert_eq!(outside.reason, Reason::FsWriteNotGranted);
+    }
+}

@@ -1,0 +1,70 @@
+//! What Landlock will say: rights united along a path, from the thing itself up to the root, compared by inode.
+//!
+//! Not by name: a rule holds for what was opened when it was made, however it is moved or mounted since.
+//! `security/landlock/fs.c`, `is_access_to_paths_allowed`.
+
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+
+use nix::fcntl::ResolveFlag;
+
+use crate::notify::Broker;
+use crate::notify::place::{Found, Place, folder_of};
+use crate::sandbox::rules::Rights;
+use crate::sys::path::{self, Follow};
+
+impl Broker {
+    /// The rights that hold at a place: its own, and those of every folder above it. Stops as soon as all of
+    /// `enough` are found.
+    pub(super) fn rights_at(&self, place: &Place, enough: Rights) -> io::Result<Rights> {
+        match &place.found {
+            Found::Missing { parent } => self.rights_above(parent.try_clone()?, Rights::default(), enough),
+            Found::Proc { .. } => Ok(Rights::default()),
+            Found::Existing { fd, stat } => {
+                let own = self.rules.at(stat.inode);
+                if own.cover(enough) {
+                    return Ok(own);
+                }
+                if self.is_nameless(place) {
+                    // Pipes, sockets, memory files: Landlock does not know them.
+                    return Ok(Rights(u32::MAX));
+                }
+                let start = if stat.is_dir() { fd.try_clone()? } else { folder_of(&place.path)? };
+                self.rights_above(start, own, enough)
+            }
+        }
+    }
+
+    /// The rights that hold in the folder that a place lies in.
+    pub(super) fn rights_in_folder_of(&self, place: &Place, enough: Rights) -> io::Result<Rights> {
+        let folder = match &place.found {
+            Found::Missing { parent } => parent.try_clone()?,
+            Found::Existing { .. } | Found::Proc { .. } => folder_of(&place.path)?,
+        };
+        self.rights_above(folder, Rights::default(), enough)
+    }
+
+    /// What the kernel shows as `pipe:[1]`, `socket:[2]`, `anon_inode:…`, `/memfd:…`: no path leads there.
+    fn is_nameless(&self, place: &Place) -> bool {
+        let path = place.path.as_os_str().as_encoded_bytes();
+        path.first() != Some(&b'/') || path.starts_with(b"/memfd:")
+    }
+
+    fn rights_above(&self, start: OwnedFd, own: Rights, enough: Rights) -> io::Result<Rights> {
+        let mut rights = own;
+        let mut at = start;
+        let mut inode = path::stat(at.as_fd())?.inode;
+        loop {
+            rights = rights.and(self.rules.at(inode));
+            if rights.cover(enough) {
+                return Ok(rights);
+            }
+            let above = path::look(at.as_fd(), b"..", Follow::Links, ResolveFlag::empty())?;
+            let next = path::stat(above.as_fd())?.inode;
+            if next == inode {
+                return Ok(rights);
+            }
+            (at, inode) = (above, next);
+        }
+    }
+}

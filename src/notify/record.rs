@@ -1,0 +1,131 @@
+//! From what was judged to an event, and from the log's answer to the caller's.
+//!
+//! Denials are with the kernel before the caller hears of them. When the log cannot be written the caller gets EIO:
+//! nothing is allowed that could not be told.
+
+use crate::event::{Event, Evidence, FileAccess, FileAccessKind, ProcessStart, SyscallDenied};
+use crate::notify::place::Place;
+use crate::notify::{Broker, Reply};
+use crate::policy::calls::Touch;
+use crate::policy::verdict::{Denial, Ruling};
+use crate::sys::errno;
+use crate::sys::seccomp::Notification;
+use crate::sys::syscall;
+
+/// Who asked, for an event.
+#[derive(Debug, Clone)]
+pub(super) struct Asker {
+    pub(super) pid: u32,
+    pub(super) exe: String,
+}
+
+impl Broker {
+    /// Who made a call. `None`: it died meanwhile.
+    pub(super) fn asker(&mut self, notification: &Notification) -> Option<Asker> {
+        let target = self.targets.get(notification.tid).ok()?;
+        Some(Asker { pid: target.pid, exe: target.exe() })
+    }
+
+    /// Records an allowed access, then replies.
+    pub(super) fn allow(&mut self, asker: &Asker, access: Access<'_>, reply: Reply) -> Reply {
+        let touch = match access.kind {
+            FileAccessKind::Read | FileAccessKind::List => Touch::Read(&access.path),
+            FileAccessKind::Execute => Touch::Process,
+            _ => Touch::Write(&access.path),
+        };
+        if access.errno == 0 {
+            self.emitter.calls().touch(touch);
+        }
+        self.record(&self.access_event(asker, &access, None), reply)
+    }
+
+    /// Records a refused access, then answers with its errno.
+    pub(super) fn refuse(&mut self, asker: &Asker, access: Access<'_>, denial: &Denial) -> Reply {
+        let reply = Reply::errno(access.errno);
+        self.emitter.calls().touch(Touch::Denied);
+        self.record(&self.access_event(asker, &access, Some(denial)), reply)
+    }
+
+    /// Records a refused system call, then answers with its errno.
+    pub(super) fn refuse_call(&mut self, notification: &Notification, errno: i32, denial: &Denial) -> Reply {
+        let Some(asker) = self.asker(notification) else { return Reply::Gone };
+        self.emitter.calls().touch(Touch::Denied);
+        let (calls, attribution) = self.emitter.calls().now();
+        let event = Event::SyscallDenied(Box::new(SyscallDenied {
+            syscall: syscall::name(notification.nr).unwrap_or("unknown"),
+            nr: notification.nr,
+            args: notification.args,
+            reason: denial.reason,
+            layer: denial.layer,
+            remedy: denial.remedy.line().map(str::to_owned),
+            why_not: denial.remedy.why_not().map(str::to_owned),
+            errno: errno::name(errno),
+            pid: asker.pid,
+            exe: asker.exe,
+            calls,
+            attribution,
+            count: 1,
+        }));
+        self.record(&event, Reply::errno(errno))
+    }
+
+    /// Records that a program is about to be executed.
+    pub(super) fn executed(&mut self, start: ProcessStart) -> Reply {
+        self.emitter.calls().touch(Touch::Process);
+        self.record(&Event::ProcessStart(start), Reply::CONTINUE)
+    }
+
+    /// Writes an event; the reply stands only if the log took it.
+    pub(super) fn record(&self, event: &Event, reply: Reply) -> Reply {
+        match self.emitter.emit(event) {
+            Ok(_) => reply,
+            // A refusal stays a refusal; whatever would have been let through is not.
+            Err(_) if event.is_denial() => reply,
+            Err(_) => Reply::errno(libc::EIO),
+        }
+    }
+
+    fn access_event(&self, asker: &Asker, access: &Access<'_>, denial: Option<&Denial>) -> Event {
+        let (calls, attribution) = self.emitter.calls().now();
+        let mut event = FileAccess {
+            path: access.path.clone(),
+            asked: access.place.and_then(Place::asked_differently),
+            access: access.kind,
+            verdict: Ruling::Allow,
+            reason: None,
+            layer: None,
+            remedy: None,
+            why_not: None,
+            result: errno::name(access.errno),
+            pid: asker.pid,
+            exe: asker.exe.clone(),
+            calls,
+            attribution,
+            evidence: access.evidence,
+            count: 1,
+        };
+        if let Some(denial) = denial {
+            event.deny(denial);
+        }
+        Event::FileAccess(Box::new(event))
+    }
+}
+
+/// One access, before it is told.
+#[derive(Debug)]
+pub(super) struct Access<'a> {
+    /// Where, when it was looked up.
+    pub(super) place: Option<&'a Place>,
+    /// As it is shown.
+    pub(super) path: String,
+    pub(super) kind: FileAccessKind,
+    /// 0 for "ok".
+    pub(super) errno: i32,
+    pub(super) evidence: Evidence,
+}
+
+impl<'a> Access<'a> {
+    pub(super) fn of(place: &'a Place, kind: FileAccessKind, errno: i32, evidence: Evidence) -> Self {
+        Access { place: Some(place), path: place.shown(), kind, errno, evidence }
+    }
+}

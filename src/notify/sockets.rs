@@ -1,0 +1,204 @@
+//! Sockets while there is no network: which kinds may exist is decided on registers; nothing connects, nothing
+//! listens.
+//!
+//! A caller that asks the name service cache is told that there is none, which is what it expects on most machines.
+
+use std::net::{Ipv4Addr, Ipv6Addr};
+use std::os::fd::AsFd;
+
+use crate::event::{Event, NetworkConnect, SocketUnix};
+use crate::notify::denial::never;
+use crate::notify::{Broker, Reply, target};
+use crate::policy::calls::Touch;
+use crate::policy::reason::Reason;
+use crate::policy::verdict::{Denial, Ruling};
+use crate::sys::seccomp::{Answer, Notification};
+use crate::sys::{errno, memory, socket};
+
+/// `struct sockaddr_storage`.
+const LONGEST_ADDRESS: usize = 128;
+/// Asked by libc before every look-up of a user or host; absent on most machines.
+const CACHES: &[&[u8]] = &[
+    b"/var/run/nscd/socket",
+    b"/run/nscd/socket",
+    b"/run/systemd/resolve/io.systemd.Resolve",
+    b"/run/systemd/userdb/io.systemd.DynamicUser",
+    b"/run/avahi-daemon/socket",
+];
+
+const NO_NETWORK: &str = "this version gives no server a network";
+
+/// An address of the caller's, copied once.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Address {
+    Unix(Vec<u8>),
+    Abstract(Vec<u8>),
+    Internet { address: String, port: u16 },
+    Netlink(Vec<u8>),
+    Other(u16),
+}
+
+impl Broker {
+    pub(super) fn connect(&mut self, notification: &Notification) -> Reply {
+        let address = match self.read_address(notification) {
+            Ok(address) => address,
+            Err(reply) => return reply,
+        };
+        match address {
+            Address::Unix(path) if CACHES.contains(&path.as_slice()) => Reply::errno(libc::ENOENT),
+            Address::Unix(path) => self.refuse_unix(notification, &path, false),
+            Address::Abstract(name) => self.refuse_unix(notification, &name, true),
+            Address::Internet { address, port } => self.refuse_internet(notification, address, port),
+            Address::Netlink(_) | Address::Other(_) => {
+                self.refuse_call(notification, libc::EACCES, &never(Reason::NetNone, NO_NETWORK))
+            }
+        }
+    }
+
+    pub(super) fn bind(&mut self, notification: &Notification) -> Reply {
+        let address = match self.read_address(notification) {
+            Ok(address) => address,
+            Err(reply) => return reply,
+        };
+        match address {
+            Address::Netlink(bytes) => self.bind_netlink(notification, &bytes),
+            Address::Unix(path) => self.refuse_unix(notification, &path, false),
+            Address::Abstract(name) => self.refuse_unix(notification, &name, true),
+            Address::Internet { address, port } => self.refuse_internet(notification, address, port),
+            Address::Other(_) => {
+                self.refuse_call(notification, libc::EACCES, &never(Reason::NetNone, NO_NETWORK))
+            }
+        }
+    }
+
+    /// `listen` (which binds by itself when nobody did) and sends that would connect.
+    pub(super) fn refuse_network(&mut self, notification: &Notification) -> Reply {
+        self.refuse_call(notification, libc::EACCES, &never(Reason::NetNone, NO_NETWORK))
+    }
+
+    /// `socket`, `socketpair` of a kind that is not on the list.
+    pub(super) fn refuse_kind(&mut self, notification: &Notification) -> Reply {
+        let why = "only TCP, and Unix streams within the server's own tree, can be judged; other kinds of socket \
+                   pass by the rules";
+        self.refuse_call(notification, libc::EACCES, &never(Reason::SocketKind, why))
+    }
+
+    /// The kernel's own lists of interfaces: bound on our copy, with our copy of the address.
+    fn bind_netlink(&mut self, notification: &Notification, address: &[u8]) -> Reply {
+        let Some(asker) = self.asker(notification) else { return Reply::Gone };
+        let bound = target::duplicate(asker.pid, notification.args[0] as i32).and_then(|copy| {
+            match socket::domain(copy.as_fd())? {
+                libc::AF_NETLINK => socket::bind(copy.as_fd(), address),
+                // The descriptor was changed meanwhile, or the address lies about it.
+                _ => Err(std::io::Error::from_raw_os_error(libc::EACCES)),
+            }
+        });
+        match bound {
+            Ok(()) => Reply::Answer(Answer::Value(0)),
+            Err(error) => Reply::errno(errno::of(&error)),
+        }
+    }
+
+    fn read_address(&self, notification: &Notification) -> Result<Address, Reply> {
+        let [_, address, len, ..] = notification.args;
+        let len = usize::try_from(len as u32).unwrap_or(usize::MAX);
+        if !(2..=LONGEST_ADDRESS).contains(&len) {
+            return Err(Reply::errno(libc::EINVAL));
+        }
+        let mut bytes = [0u8; LONGEST_ADDRESS];
+        let read = memory::read_exact(notification.tid, address, &mut bytes[..len]);
+        if self.still_waits(notification).is_err() {
+            return Err(Reply::Gone);
+        }
+        read.map_err(|error| Reply::errno(errno::of(&error)))?;
+        Ok(parse(&bytes[..len]))
+    }
+
+    fn refuse_unix(&mut self, notification: &Notification, name: &[u8], is_abstract: bool) -> Reply {
+        let Some(asker) = self.asker(notification) else { return Reply::Gone };
+        let why = "sockets in the file system lead to other programs' rights; this version grants none";
+        let denial = never(Reason::UnixNotListed, why);
+        let shown = crate::event::text(name);
+        let (calls, attribution) = self.emitter.calls().now();
+        self.emitter.calls().touch(Touch::Denied);
+        let event = Event::SocketUnix(Box::new(SocketUnix {
+            path: if is_abstract { format!("@{shown}") } else { shown.into_owned() },
+            verdict: Ruling::Deny,
+            reason: Some(denial.reason),
+            layer: Some(denial.layer),
+            remedy: denial.remedy.line().map(str::to_owned),
+            why_not: denial.remedy.why_not().map(str::to_owned),
+            result: errno::name(libc::EACCES),
+            pid: asker.pid,
+            exe: asker.exe,
+            calls,
+            attribution,
+            count: 1,
+        }));
+        self.record(&event, Reply::errno(libc::EACCES))
+    }
+
+    fn refuse_internet(&mut self, notification: &Notification, address: String, port: u16) -> Reply {
+        let Some(asker) = self.asker(notification) else { return Reply::Gone };
+        let denial: Denial = never(Reason::NetNone, NO_NETWORK);
+        let (calls, attribution) = self.emitter.calls().now();
+        self.emitter.calls().touch(Touch::Denied);
+        let event = Event::NetworkConnect(Box::new(NetworkConnect {
+            host: None,
+            port,
+            address,
+            verdict: Ruling::Deny,
+            reason: Some(denial.reason),
+            layer: Some(denial.layer),
+            remedy: denial.remedy.line().map(str::to_owned),
+            why_not: denial.remedy.why_not().map(str::to_owned),
+            result: errno::name(libc::EACCES),
+            pid: asker.pid,
+            exe: asker.exe,
+            calls,
+            attribution,
+            count: 1,
+        }));
+        self.record(&event, Reply::errno(libc::EACCES))
+    }
+}
+
+fn parse(bytes: &[u8]) -> Address {
+    let family = u16::from_ne_bytes([bytes[0], bytes[1]]);
+    let rest = &bytes[2..];
+    let port = |rest: &[u8]| rest.first_chunk::<2>().map_or(0, |port| u16::from_be_bytes(*port));
+    match i32::from(family) {
+        libc::AF_UNIX => match rest.split_first() {
+            Some((0, name)) => Address::Abstract(name.to_vec()),
+            _ => Address::Unix(rest.split(|byte| *byte == 0).next().unwrap_or_default().to_vec()),
+        },
+        libc::AF_INET if rest.len() >= 6 => {
+            let address = Ipv4Addr::new(rest[2], rest[3], rest[4], rest[5]);
+            Address::Internet { address: address.to_string(), port: port(rest) }
+        }
+        libc::AF_INET6 if rest.len() >= 22 => {
+            let mut octets = [0u8; 16];
+            octets.copy_from_slice(&rest[6..22]);
+            Address::Internet { address: Ipv6Addr::from(octets).to_string(), port: port(rest) }
+        }
+        libc::AF_NETLINK => Address::Netlink(bytes.to_vec()),
+        _ => Address::Other(family),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_are_read_as_the_kernel_reads_them() {
+        let unix = [&(libc::AF_UNIX as u16).to_ne_bytes()[..], b"/run/x\0junk"].concat();
+        assert_eq!(parse(&unix), Address::Unix(b"/run/x".to_vec()));
+        let named = [&(libc::AF_UNIX as u16).to_ne_bytes()[..], b"\0bus"].concat();
+        assert_eq!(parse(&named), Address::Abstract(b"bus".to_vec()));
+        let four = [&(libc::AF_INET as u16).to_ne_bytes()[..], &[1, 187, 127, 0, 0, 1], &[0; 8]].concat();
+        assert_eq!(parse(&four), Address::Internet { address: "127.0.0.1".into(), port: 443 });
+        assert_eq!(parse(&(libc::AF_INET as u16).to_ne_bytes()), Address::Other(libc::AF_INET as u16));
+        assert_eq!(parse(&[0, 0]), Address::Other(0));
+    }
+}

@@ -1,0 +1,96 @@
+//! The process behind a notification: which one, what it runs, where its paths start.
+
+use std::collections::HashMap;
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
+
+use nix::fcntl::{OFlag, openat, readlinkat};
+use nix::sys::stat::Mode;
+
+use crate::event::text;
+use crate::sys::{path, tree};
+
+/// Threads remembered; each holds one descriptor of ours.
+const REMEMBERED: usize = 256;
+
+/// One thread of the server's tree, held by its `/proc` folder: when the number is reused, look-ups fail instead of
+/// naming another process.
+#[derive(Debug)]
+pub(super) struct Target {
+    folder: OwnedFd,
+    /// The process that the thread belongs to.
+    pub(super) pid: u32,
+}
+
+impl Target {
+    fn open(tid: u32) -> io::Result<Target> {
+        let folder = path::open(format!("/proc/{tid}").as_bytes(), libc::O_PATH | libc::O_DIRECTORY)?;
+        let pid = tree::thread_group(tid).ok_or_else(|| io::Error::from_raw_os_error(libc::ESRCH))?;
+        Ok(Target { folder, pid })
+    }
+
+    /// The program that it runs now, for the record.
+    pub(super) fn exe(&self) -> String {
+        match readlinkat(&self.folder, "exe") {
+            Ok(exe) => text(exe.as_bytes()).into_owned(),
+            Err(_) => "?".to_owned(),
+        }
+    }
+
+    /// Its working directory.
+    pub(super) fn working_directory(&self) -> io::Result<OwnedFd> {
+        Ok(openat(&self.folder, "cwd", OFlag::O_PATH | OFlag::O_CLOEXEC, Mode::empty())?)
+    }
+
+    /// What one of its descriptors names.
+    pub(super) fn descriptor(&self, fd: i32) -> io::Result<OwnedFd> {
+        if fd < 0 {
+            return Err(io::Error::from_raw_os_error(libc::EBADF));
+        }
+        let name = format!("fd/{fd}");
+        openat(&self.folder, name.as_str(), OFlag::O_PATH | OFlag::O_CLOEXEC, Mode::empty()).map_err(
+            |error| {
+                // No such entry: the caller has no such descriptor.
+                io::Error::from_raw_os_error(if error == nix::errno::Errno::ENOENT {
+                    libc::EBADF
+                } else {
+                    error as i32
+                })
+            },
+        )
+    }
+
+    fn is_current(&self) -> bool {
+        readlinkat(&self.folder, "cwd").is_ok()
+    }
+}
+
+/// Threads seen before.
+#[derive(Debug, Default)]
+pub(super) struct Targets {
+    known: HashMap<u32, Target>,
+}
+
+impl Targets {
+    /// The target with this number; looked up anew when the one remembered is gone.
+    pub(super) fn get(&mut self, tid: u32) -> io::Result<&Target> {
+        let current = self.known.get(&tid).is_some_and(Target::is_current);
+        if !current {
+            if self.known.len() >= REMEMBERED {
+                self.known.clear();
+            }
+            let target = Target::open(tid)?;
+            self.known.insert(tid, target);
+        }
+        self.known.get(&tid).ok_or_else(|| io::Error::from_raw_os_error(libc::ESRCH))
+    }
+}
+
+/// Our own copy of a descriptor of the target's: the same open file description. Needs `pidfd_getfd(2)`, which an
+/// outer filter may refuse.
+pub(super) fn duplicate(pid: u32, fd: i32) -> io::Result<OwnedFd> {
+    let fd = u32::try_from(fd).map_err(|_| io::Error::from_raw_os_error(libc::EBADF))?;
+    let pidfd = crate::sys::descriptor::pidfd_open(pid)?;
+    crate::sys::descriptor::pidfd_getfd(pidfd.as_fd(), fd)
+}

@@ -1,0 +1,82 @@
+//! Bounded reads from another process's memory: `process_vm_readv(2)`.
+
+use std::io::{self, IoSliceMut};
+
+use nix::sys::uio::{RemoteIoVec, process_vm_readv};
+use nix::unistd::Pid;
+
+const PAGE: usize = 4096;
+
+/// Reads exactly `buffer.len()` bytes at `address`; anything less is `EFAULT`.
+pub fn read_exact(tid: u32, address: u64, buffer: &mut [u8]) -> io::Result<()> {
+    let want = buffer.len();
+    let got = read_some(tid, address, buffer)?;
+    if got == want { Ok(()) } else { Err(io::Error::from_raw_os_error(libc::EFAULT)) }
+}
+
+/// Reads the bytes before the first NUL, at most `cap` of them. `ENAMETOOLONG` when there is no NUL within `cap`;
+/// `EFAULT` when memory ends first. Reads stop at page ends, so a string that ends just before an unmapped page is
+/// read like any other.
+pub fn read_c_string(tid: u32, address: u64, cap: usize) -> io::Result<Vec<u8>> {
+    if address == 0 {
+        return Err(io::Error::from_raw_os_error(libc::EFAULT));
+    }
+    let mut bytes = Vec::with_capacity(256);
+    let mut page = [0u8; PAGE];
+    while bytes.len() <= cap {
+        let at = address
+            .checked_add(bytes.len() as u64)
+            .ok_or_else(|| io::Error::from_raw_os_error(libc::EFAULT))?;
+        let to_page_end = PAGE - (at as usize & (PAGE - 1));
+        // Most paths are short: the first look takes little.
+        let want = if bytes.is_empty() { to_page_end.min(256) } else { to_page_end };
+        let got = read_some(tid, at, &mut page[..want])?;
+        if got == 0 {
+            return Err(io::Error::from_raw_os_error(libc::EFAULT));
+        }
+        match memchr::memchr(0, &page[..got]) {
+            Some(end) => {
+                bytes.extend_from_slice(&page[..end]);
+                return if bytes.len() <= cap { Ok(bytes) } else { Err(too_long()) };
+            }
+            None => bytes.extend_from_slice(&page[..got]),
+        }
+    }
+    Err(too_long())
+}
+
+fn too_long() -> io::Error {
+    io::Error::from_raw_os_error(libc::ENAMETOOLONG)
+}
+
+fn read_some(tid: u32, address: u64, buffer: &mut [u8]) -> io::Result<usize> {
+    let base = usize::try_from(address).map_err(|_| io::Error::from_raw_os_error(libc::EFAULT))?;
+    let remote = [RemoteIoVec { base, len: buffer.len() }];
+    let pid = Pid::from_raw(i32::try_from(tid).map_err(|_| io::Error::from_raw_os_error(libc::ESRCH))?);
+    Ok(process_vm_readv(pid, &mut [IoSliceMut::new(buffer)], &remote)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn me() -> u32 {
+        std::process::id()
+    }
+
+    #[test]
+    fn reads_up_to_the_nul() {
+        let text = b"hello\0world\0";
+        assert_eq!(read_c_string(me(), text.as_ptr() as u64, 100).unwrap(), b"hello");
+        let long = [b'x'; 9000];
+        let error = read_c_string(me(), long.as_ptr() as u64, 4096).unwrap_err();
+        assert_eq!(error.raw_os_error(), Some(libc::ENAMETOOLONG));
+    }
+
+    #[test]
+    fn unmapped_memory_is_a_fault() {
+        for address in [0, 8, u64::MAX - 3] {
+            assert_eq!(read_c_string(me(), address, 10).unwrap_err().raw_os_error(), Some(libc::EFAULT));
+        }
+    }
+}
