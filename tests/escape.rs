@@ -21,6 +21,12 @@ mod metadata;
 mod processes;
 #[path = "escape/protected.rs"]
 mod protected;
+#[path = "escape/record.rs"]
+mod record;
+#[path = "escape/reports.rs"]
+mod reports;
+#[path = "escape/scene.rs"]
+mod scene;
 #[path = "escape/sockets.rs"]
 mod sockets;
 #[path = "escape/trial.rs"]

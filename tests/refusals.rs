@@ -21,7 +21,7 @@ use std::process::Command;
 
 use pen::ground::Ground;
 use pen::launch::{self, Finished};
-use pen::{log, words};
+use pen::words;
 
 /// The mark of a server that was started.
 const MARK: &str = "workspace/started";
@@ -55,9 +55,4 @@ fn assert_refused(ground: &Ground, command: Command, status: i32, said: &[&str])
 /// `run` under this profile, for [`assert_refused`].
 fn run(ground: &Ground, profile: &Path) -> Command {
     launch::run(ground, profile, &marking(ground))
-}
-
-/// The processes of the log's sessions, after the first line of each.
-fn started(ground: &Ground) -> usize {
-    log::of(&log::events(&ground.path("audit")), "process.start").count()
 }

@@ -23,20 +23,21 @@ fn h01_a_foreign_architecture_is_killed() {
 #[cfg(target_arch = "x86_64")]
 #[test]
 fn h02_other_numbers_are_on_no_list() {
-    // They have no name: the record is found by the number's register picture, not by it.
+    // They have no name: the record is found by the number. ENOSYS is what a kernel says that does not know a call,
+    // so that a newer C library falls back.
     let events = Trial::new("h02_x32", &[SECRET])
-        .blocked_unrecorded("open", "EPERM")
+        .blocked_unrecorded("open", "ENOSYS")
         .in_the_open(Open::Depends("ENOSYS"))
-        .blocked_unrecorded("getpid", "EPERM")
+        .blocked_unrecorded("getpid", "ENOSYS")
         .in_the_open(Open::Depends("ENOSYS"))
-        .blocked_unrecorded("execve", "EPERM")
+        .blocked_unrecorded("execve", "ENOSYS")
         .in_the_open(Open::Depends("ENOSYS"))
-        .blocked_unrecorded("unknown", "EPERM")
+        .blocked_unrecorded("unknown", "ENOSYS")
         .in_the_open(Open::Refused("ENOSYS"))
         .run();
     for nr in [0x4000_0002, 0x4000_0027, 0x4000_0208, 4095] {
         let found = log::of(&events, "syscall.denied").any(|event| {
-            event["nr"] == nr && event["reason"] == "syscall.not-allowed" && event["errno"] == "EPERM"
+            event["nr"] == nr && event["reason"] == "syscall.unsupported" && event["errno"] == "ENOSYS"
         });
         assert!(found, "{nr:#x} is not on record");
     }
@@ -159,7 +160,7 @@ fn h22_calls_that_no_server_needs_never_reach_the_kernel() {
     const CALLS: &[&str] = &[
         "bpf", "perf_event_open", "userfaultfd", "init_module", "finit_module", "delete_module", "swapon", "swapoff",
         "reboot", "quotactl", "acct", "settimeofday", "clock_settime", "adjtimex", "sethostname", "setdomainname",
-        "syslog", "move_pages", "migrate_pages",
+        "syslog", 
         #[cfg(target_arch = "x86_64")] "iopl",
         #[cfg(target_arch = "x86_64")] "ioperm",
     ];

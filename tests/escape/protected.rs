@@ -28,6 +28,9 @@ fn a09_hooks_and_git_config_are_not_written() {
         .blocked("link", "EACCES", refused("link", ".git/hooks/pre-rebase").or("path", "{workspace}/second"))
         .blocked("symlink", "EACCES", refused("create", ".git/hooks/pre-auto-gc"))
         .blocked("unlink", "EACCES", refused("delete", ".git/config"))
+        .blocked("commondir", "EACCES", refused("create", ".git/commondir"))
+        .blocked("git-file", "EACCES", refused("create", "nested/fresh/.git"))
+        .blocked("config-worktree", "EACCES", refused("create", ".git/config.worktree"))
         .blocked("move-away", "EACCES", renamed(".git", "moved"))
         .blocked("move-in", "EACCES", renamed("kit", "nested/fresh/.git"))
         .run();

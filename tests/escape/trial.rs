@@ -5,19 +5,17 @@
 //! nothing. A crash, another errno, another step, a missing or a differing record: each fails the test.
 //! Expectations are texts with places in braces (`{outside}/secret.txt`), filled in for the ground of the run.
 
-use std::collections::BTreeSet;
 use std::fs;
-use std::net::TcpListener;
-use std::os::linux::net::SocketAddrExt;
 use std::os::unix::fs::symlink;
-use std::os::unix::net::{SocketAddr, UnixListener};
-use std::process::{Child, ChildStdin, Command, Stdio};
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::process::Command;
 
 use serde_json::Value;
 
 use crate::pen::ground::Ground;
 use crate::pen::{launch, log, program};
+pub(crate) use crate::record::Record;
+use crate::reports::Reports;
+use crate::scene::Scene;
 
 /// What a step does in the open.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,99 +35,16 @@ pub(crate) enum Open {
 }
 
 /// What a step does in the pen.
-#[derive(Debug, Clone)]
-enum Pen {
+#[derive(Debug, Clone, Copy)]
+enum Outcome {
     Opens,
     Blocked(&'static str),
-}
-
-/// A line that the log must hold.
-#[derive(Debug, Clone)]
-pub(crate) struct Record {
-    event: &'static str,
-    /// Field and what it must be; several values: any of them.
-    fields: Vec<(&'static str, Vec<String>)>,
-    /// Whether it must name the errno of its step.
-    denied: bool,
-}
-
-impl Record {
-    /// A refused `file.access`.
-    pub(crate) fn file(access: &'static str, reason: &str, path: &str) -> Record {
-        Record::new("file.access", true)
-            .with("access", access)
-            .with("reason", reason)
-            .with("path", path)
-            .with("evidence", "performed")
-            .with("layer", "broker")
-    }
-
-    /// An allowed `file.access`.
-    pub(crate) fn allowed(access: &'static str, path: &str) -> Record {
-        Record::new("file.access", false)
-            .with("access", access)
-            .with("path", path)
-            .with("verdict", "allow")
-            .with("result", "ok")
-    }
-
-    /// A `syscall.denied`.
-    pub(crate) fn syscall(name: &str, reason: &str) -> Record {
-        Record::new("syscall.denied", true)
-            .with("syscall", name)
-            .with("reason", reason)
-            .with("layer", "seccomp")
-    }
-
-    /// A refused `network.connect`.
-    pub(crate) fn network(address: &str, port: &str) -> Record {
-        Record::new("network.connect", true)
-            .with("reason", "net.none")
-            .with("address", address)
-            .with("port", port)
-            .with("layer", "network")
-    }
-
-    /// A refused `socket.unix`.
-    pub(crate) fn unix(path: &str) -> Record {
-        Record::new("socket.unix", true)
-            .with("reason", "unix.not-listed")
-            .with("path", path)
-            .with("layer", "network")
-    }
-
-    fn new(event: &'static str, denied: bool) -> Record {
-        Record { event, fields: Vec::new(), denied }
-    }
-
-    /// Requires one more field, or another value for one.
-    pub(crate) fn with(mut self, field: &'static str, value: &str) -> Record {
-        self.fields.retain(|(name, _)| *name != field);
-        self.fields.push((field, vec![value.to_owned()]));
-        self
-    }
-
-    /// Takes a requirement back, where the value has a number of the run's in it.
-    pub(crate) fn without(mut self, field: &'static str) -> Record {
-        self.fields.retain(|(name, _)| *name != field);
-        self
-    }
-
-    /// Accepts another value for a field that is there.
-    pub(crate) fn or(mut self, field: &'static str, value: &str) -> Record {
-        for (name, values) in &mut self.fields {
-            if *name == field {
-                values.push(value.to_owned());
-            }
-        }
-        self
-    }
 }
 
 struct Step {
     name: &'static str,
     open: Open,
-    pen: Pen,
+    pen: Outcome,
     record: Option<Record>,
 }
 
@@ -221,19 +136,19 @@ impl Trial {
     /// A step that is blocked in the pen, and its record.
     pub(crate) fn blocked(mut self, name: &'static str, errno: &'static str, record: Record) -> Trial {
         let record = Some(record);
-        self.steps.push(Step { name, open: Open::Succeeds, pen: Pen::Blocked(errno), record });
+        self.steps.push(Step { name, open: Open::Succeeds, pen: Outcome::Blocked(errno), record });
         self
     }
 
     /// A step that is blocked by the kernel without asking anyone: there is nothing to record.
     pub(crate) fn blocked_unrecorded(mut self, name: &'static str, errno: &'static str) -> Trial {
-        self.steps.push(Step { name, open: Open::Succeeds, pen: Pen::Blocked(errno), record: None });
+        self.steps.push(Step { name, open: Open::Succeeds, pen: Outcome::Blocked(errno), record: None });
         self
     }
 
     /// A step that must go on working in the pen.
     pub(crate) fn works(mut self, name: &'static str) -> Trial {
-        self.steps.push(Step { name, open: Open::Succeeds, pen: Pen::Opens, record: None });
+        self.steps.push(Step { name, open: Open::Succeeds, pen: Outcome::Opens, record: None });
         self
     }
 
@@ -267,13 +182,25 @@ impl Trial {
         self.run_in_the_pen()
     }
 
+    fn set_scene(&self) -> Scene {
+        let scene = Scene::set(&self.arguments);
+        for stage in &self.stages {
+            stage(&scene.ground);
+        }
+        scene
+    }
+
+    fn program(&self) -> String {
+        program::attack(self.attack).to_str().expect("UTF-8").to_owned()
+    }
+
     fn run_in_the_open(&self) {
-        let scene = Scene::set(self);
+        let scene = self.set_scene();
         let mut command = match &self.launcher {
-            None => Command::new(&scene.program),
+            None => Command::new(self.program()),
             Some(words) => {
                 let mut command = Command::new(&words[0]);
-                command.args(words[1..].iter().map(|word| scene.fill(word))).arg(&scene.program);
+                command.args(words[1..].iter().map(|word| scene.fill(word))).arg(self.program());
                 command
             }
         };
@@ -306,12 +233,10 @@ impl Trial {
     }
 
     fn run_in_the_pen(&self) -> Vec<Value> {
-        let scene = Scene::set(self);
+        let scene = self.set_scene();
         let profile = scene.ground.profile(&self.profile(&scene));
-        let words: Vec<String> = [scene.program.clone()]
-            .into_iter()
-            .chain(self.arguments.iter().map(|word| scene.fill(word)))
-            .collect();
+        let words: Vec<String> =
+            [self.program()].into_iter().chain(self.arguments.iter().map(|word| scene.fill(word))).collect();
         let mut command = match &self.launcher {
             None => launch::run(&scene.ground, &profile, &words),
             Some(launcher) => {
@@ -336,8 +261,8 @@ impl Trial {
                 .steps
                 .iter()
                 .map(|step| match step.pen {
-                    Pen::Opens => (step.name.to_owned(), None),
-                    Pen::Blocked(errno) => (step.name.to_owned(), Some(errno.to_owned())),
+                    Outcome::Opens => (step.name.to_owned(), None),
+                    Outcome::Blocked(errno) => (step.name.to_owned(), Some(errno.to_owned())),
                 })
                 .collect();
             let lines = |steps: &[(String, Option<String>)]| {
@@ -360,10 +285,14 @@ impl Trial {
         log::assert_whole(&scene.ground, &events);
         let mut missing = Vec::new();
         for step in &self.steps {
-            if let Some(record) = &step.record {
-                if let Err(why) = scene.find(record, step, &events, &reports) {
-                    missing.push(format!("{}: {why}", step.name));
-                }
+            let errno = match step.pen {
+                Outcome::Opens => None,
+                Outcome::Blocked(errno) => Some(errno),
+            };
+            let Some(record) = &step.record else { continue };
+            let fill = |text: &str| scene.fill(text);
+            if let Err(why) = record.find(&fill, errno, &events, &reports, &self.program()) {
+                missing.push(format!("{}: {why}", step.name));
             }
         }
         assert!(
@@ -402,165 +331,6 @@ fn refusals(events: &[Value]) -> String {
         .filter(|event| event["verdict"] == "deny" || event["event"] == "syscall.denied")
         .map(|event| format!("  {event}\n"))
         .collect()
-}
-
-/// What the attack said.
-struct Reports {
-    /// Step, and the errno when it was blocked.
-    steps: Vec<(String, Option<String>)>,
-    pids: BTreeSet<u64>,
-}
-
-impl Reports {
-    fn parse(stderr: &str) -> Reports {
-        let mut reports = Reports { steps: Vec::new(), pids: BTreeSet::new() };
-        for line in stderr.lines() {
-            let mut words = line.split(' ');
-            match (words.next(), words.next(), words.next()) {
-                (Some("PID"), Some(pid), None) => {
-                    reports.pids.insert(pid.parse().expect("a number"));
-                }
-                (Some("OPEN"), Some(step), None) => reports.steps.push((step.into(), None)),
-                (Some("BLOCKED"), Some(step), Some(errno)) => {
-                    reports.steps.push((step.into(), Some(errno.into())));
-                }
-                (Some("BROKEN"), ..) => panic!("the attack could not be staged:\n{stderr}"),
-                // caponier's own words to the user.
-                _ => {}
-            }
-        }
-        reports
-    }
-}
-
-/// The ground of one run and what lives on it, outside the pen.
-struct Scene {
-    ground: Ground,
-    victim: Option<(Child, ChildStdin)>,
-    tcp: Option<TcpListener>,
-    unix: Vec<UnixListener>,
-    unique: String,
-    program: String,
-}
-
-static SCENES: AtomicU32 = AtomicU32::new(0);
-
-impl Scene {
-    fn set(trial: &Trial) -> Scene {
-        let ground = Ground::new();
-        let number = SCENES.fetch_add(1, Ordering::Relaxed);
-        let unique = format!("caponier-attack-{}-{number}", std::process::id());
-        let program = program::attack(trial.attack).to_str().expect("UTF-8").to_owned();
-        let mut scene = Scene { ground, victim: None, tcp: None, unix: Vec::new(), unique, program };
-        let needs = |place: &str| trial.arguments.iter().any(|word| word.contains(place));
-        if needs("{victim}") {
-            scene.start_victim();
-        }
-        if needs("{port}") {
-            // Every address of the machine: the attack tries several spellings.
-            scene.tcp = Some(TcpListener::bind("[::]:0").expect("a port"));
-        }
-        if needs(".sock") {
-            for place in ["outside/agent.sock", "workspace/agent.sock"] {
-                scene.unix.push(UnixListener::bind(scene.ground.path(place)).expect("a socket"));
-            }
-            let name = SocketAddr::from_abstract_name(&scene.unique).expect("a name");
-            scene.unix.push(UnixListener::bind_addr(&name).expect("a socket"));
-        }
-        for stage in &trial.stages {
-            stage(&scene.ground);
-        }
-        scene
-    }
-
-    fn start_victim(&mut self) {
-        let mut command = launch::at_home(Command::new(program::attack("victim")), &self.ground);
-        command.arg(self.ground.path("outside")).env("VICTIM_TOKEN", "SECRET: of another process");
-        let mut victim = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("victim");
-        let stdin = victim.stdin.take().expect("piped");
-        let mut ready = [0; 6];
-        let stdout = victim.stdout.as_mut().expect("piped");
-        std::io::Read::read_exact(stdout, &mut ready).expect("the victim is ready");
-        self.victim = Some((victim, stdin));
-    }
-
-    fn fill(&self, text: &str) -> String {
-        let mut filled = text.to_owned();
-        for place in ["workspace", "reading", "outside", "audit"] {
-            filled = filled.replace(&format!("{{{place}}}"), &self.ground.text(place));
-        }
-        let port = || self.tcp.as_ref().expect("a port").local_addr().expect("an address").port().to_string();
-        let victim = || self.victim.as_ref().expect("a victim").0.id().to_string();
-        let lazily: [(&str, &dyn Fn() -> String); 6] = [
-            ("{ground}", &|| self.ground.text("")),
-            ("{victim}", &victim),
-            ("{port}", &port),
-            ("{unique}", &|| self.unique.clone()),
-            ("{caponier}", &|| launch::binary().to_str().expect("UTF-8").to_owned()),
-            ("{uid}", &|| nix::unistd::geteuid().to_string()),
-        ];
-        for (place, value) in lazily {
-            if filled.contains(place) {
-                filled = filled.replace(place, &value());
-            }
-        }
-        filled
-    }
-
-    /// Finds the line of a record and looks at what every such line must hold.
-    fn find(&self, record: &Record, step: &Step, events: &[Value], reports: &Reports) -> Result<(), String> {
-        let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-        let wanted: Vec<(&str, Vec<String>)> = record
-            .fields
-            .iter()
-            .map(|(name, values)| (*name, values.iter().map(|value| self.fill(value)).collect()))
-            .collect();
-        let found: Vec<&Value> = log::of(events, record.event)
-            .filter(|event| wanted.iter().all(|(name, values)| values.contains(&text(&event[name]))))
-            .collect();
-        if found.is_empty() {
-            return Err(format!("{} with {wanted:?}", record.event));
-        }
-        // One of them is complete; what is wrong with the last one otherwise.
-        let mut wrong = String::new();
-        for event in found {
-            match self.complete(record, step, event, reports) {
-                Ok(()) => return Ok(()),
-                Err(why) => wrong = format!("{why}: {event}"),
-            }
-        }
-        Err(wrong)
-    }
-
-    fn complete(&self, record: &Record, step: &Step, event: &Value, reports: &Reports) -> Result<(), String> {
-        let check = |fine: bool, what: &str| if fine { Ok(()) } else { Err(what.to_owned()) };
-        check(event["pid"].as_u64().is_some_and(|pid| reports.pids.contains(&pid)), "pid")?;
-        check(event["count"].as_u64() >= Some(1), "count")?;
-        check(event["attribution"] == "none" && event["calls"] == Value::Array(Vec::new()), "attribution")?;
-        check(event["exe"].as_str() == Some(&self.program), "exe")?;
-        if !record.denied {
-            return Ok(());
-        }
-        if let Pen::Blocked(errno) = step.pen {
-            let field = if record.event == "syscall.denied" { "errno" } else { "result" };
-            check(event[field] == errno, "errno")?;
-        }
-        if record.event != "syscall.denied" {
-            check(event["verdict"] == "deny", "verdict")?;
-        }
-        let remedy = event["remedy"].as_str().is_some_and(|text| !text.is_empty());
-        let why_not = event["why_not"].as_str().is_some_and(|text| !text.is_empty());
-        check(remedy != why_not, "either a remedy or the reason why there is none")
-    }
-}
-
-impl Drop for Scene {
-    fn drop(&mut self) {
-        if let Some((mut victim, stdin)) = self.victim.take() {
-            drop(stdin);
-            let _ = victim.wait();
-        }
-    }
 }
 
 /// Copies a program into the ground.

@@ -103,25 +103,37 @@ pub(crate) fn start_unread(mut command: Command) -> Started {
 
 /// What came out of a pipe so far; its first mebibyte is kept, the rest is only read.
 struct Collected {
-    shared: Arc<(Mutex<(Vec<u8>, bool)>, Condvar)>,
+    shared: Arc<Shared>,
     reader: thread::JoinHandle<()>,
+}
+
+#[derive(Default)]
+struct Shared {
+    output: Mutex<Output>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct Output {
+    kept: Vec<u8>,
+    ended: bool,
 }
 
 const KEPT: usize = 1 << 20;
 
 impl Collected {
     fn of(mut from: impl Read + Send + 'static) -> Collected {
-        let shared = Arc::new((Mutex::new((Vec::new(), false)), Condvar::new()));
+        let shared = Arc::new(Shared::default());
         let writer = Arc::clone(&shared);
         let reader = thread::spawn(move || {
             let mut buffer = vec![0; 1 << 16];
             loop {
                 let n = from.read(&mut buffer).unwrap_or(0);
-                let mut kept = writer.0.lock().expect("lock");
-                let room = KEPT - kept.0.len();
-                kept.0.extend_from_slice(&buffer[..n.min(room)]);
-                kept.1 = n == 0;
-                writer.1.notify_all();
+                let mut output = writer.output.lock().expect("lock");
+                let room = KEPT - output.kept.len();
+                output.kept.extend_from_slice(&buffer[..n.min(room)]);
+                output.ended = n == 0;
+                writer.changed.notify_all();
                 if n == 0 {
                     return;
                 }
@@ -133,19 +145,19 @@ impl Collected {
     /// Waits until `text` was said; whether it was, before the end or the deadline.
     fn wait_for(&self, text: &str, patience: Duration) -> bool {
         let said = |bytes: &[u8]| bytes.windows(text.len()).any(|window| window == text.as_bytes());
-        let kept = self.shared.0.lock().expect("lock");
-        let waiting = |(bytes, ended): &mut (Vec<u8>, bool)| !said(bytes) && !*ended;
-        let (kept, _) = self.shared.1.wait_timeout_while(kept, patience, waiting).expect("lock");
-        said(&kept.0)
+        let output = self.shared.output.lock().expect("lock");
+        let waiting = |output: &mut Output| !said(&output.kept) && !output.ended;
+        let (output, _) = self.shared.changed.wait_timeout_while(output, patience, waiting).expect("lock");
+        said(&output.kept)
     }
 
     fn so_far(&self) -> Vec<u8> {
-        self.shared.0.lock().expect("lock").0.clone()
+        self.shared.output.lock().expect("lock").kept.clone()
     }
 
     fn all(self) -> Vec<u8> {
         self.reader.join().expect("reader");
-        std::mem::take(&mut self.shared.0.lock().expect("lock").0)
+        std::mem::take(&mut self.shared.output.lock().expect("lock").kept)
     }
 }
 

@@ -108,11 +108,8 @@ fn a_server_sends_one_line_without_an_end() {
 fn a_server_floods_stderr() {
     let (ground, (running, stdout)) = flood("stderr", GIB);
     let mut peak = 0;
-    loop {
-        match processes::status_kib(running.pid(), "VmHWM") {
-            Some(now) => peak = peak.max(now),
-            None => break,
-        }
+    while let Some(now) = processes::status_kib(running.pid(), "VmHWM") {
+        peak = peak.max(now);
         std::thread::sleep(Duration::from_millis(20));
         if processes::children(running.pid()).is_empty() {
             break;

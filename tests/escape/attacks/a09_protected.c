@@ -42,6 +42,12 @@ int main(int argc, char **argv) {
     STEP("link", link("second", ".git/hooks/pre-rebase"));
     STEP("symlink", symlink("../../prepared", ".git/hooks/pre-auto-gc"));
     STEP("unlink", unlink(".git/config"));
+    /* git reads configuration and hooks from where `commondir` points, and the whole repository from where a plain
+     * file `.git` points. */
+    STEP("commondir", try_write(".git/commondir"));
+    STEP("git-file", try_write("nested/fresh/.git"));
+    STEP("config-worktree", try_write(".git/config.worktree"));
+    unlink("nested/fresh/.git");
     STEP("move-away", rename(".git", "moved"));
     STEP("move-in", rename("kit", "nested/fresh/.git"));
     return finish();

@@ -1,6 +1,7 @@
 /* Attacks A15, E7 and E8.
  * Vulnerability: /proc/<pid>/root and cwd lead around path rules, and the rest tells other processes' secrets.
- * Vector: another process of the same user, outside the tree; process 1; the numeric neighbours by listing.
+ * Vector: another process of the same user, outside the tree, by absolute path, from a working directory inside its
+ *         folder and by a descriptor of that folder; process 1.
  * Expected: EACCES; what lies behind a magic link is named by its own path, the rest is fs.proc.not-served. */
 #include "attack.h"
 #include <dirent.h>
@@ -35,6 +36,11 @@ int main(int argc, char **argv) {
     STEP("cwd", read_something(of(victim, "cwd/secret.txt")));
     STEP("fd", read_something(of(victim, "fd/8")));
     STEP("dot-dot", read_something(of("self/..", in(victim, "environ"))));
+    int folder = open(of(victim, ""), O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (folder < 0 || chdir(of(victim, "")) < 0) broken("chdir");
+    STEP("relative", read_something("environ"));
+    STEP("relative-cwd", read_something("cwd/secret.txt"));
+    STEP("descriptor", openat(folder, "environ", O_RDONLY | O_CLOEXEC));
     STEP("init-cmdline", read_something("/proc/1/cmdline"));
     STEP("init-environ", try_open("/proc/1/environ", O_RDONLY, 0));
     STEP("kmsg", try_open("/proc/kmsg", O_RDONLY, 0));

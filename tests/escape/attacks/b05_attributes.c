@@ -2,7 +2,7 @@
  * Vulnerability: Landlock does not mediate extended attributes; some of them carry rights, all of them carry data.
  * Vector: setxattr and removexattr in all their forms, setxattrat (463), removexattrat (466), file_setattr (469).
  * Expected: EACCES outside every grant and in a read grant; in the workspace `user.*` works, `security.*` and
- *           `trusted.*` are EPERM. */
+ *           `trusted.*` are EPERM. setxattrat and file_setattr are on no list: EPERM anywhere. */
 #include "attack.h"
 #include <sys/xattr.h>
 #ifndef SYS_setxattrat

@@ -1,7 +1,8 @@
 /* Attack H2 (our number).
  * Vulnerability: x32 numbers share the architecture of x86-64 and differ by one high bit.
  * Vector: open (2), execve (520) and getpid (39) with bit 30 set; a number that does not exist.
- * Expected: EPERM, reason syscall.not-allowed: they are not on any list. Where the kernel has no x32, it says ENOSYS. */
+ * Expected: ENOSYS, reason syscall.unsupported, from the broker: they are on no list. A kernel without x32 says the
+ *           same, so the record tells them apart. */
 #include "attack.h"
 
 enum { X32 = 0x40000000 };

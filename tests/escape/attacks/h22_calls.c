@@ -30,8 +30,6 @@ int main(int argc, char **argv) {
     CALL(sethostname, NULL, 1 << 20);
     CALL(setdomainname, NULL, 1 << 20);
     CALL(syslog, 99, NULL, 0);
-    CALL(move_pages, getpid(), 0, NULL, NULL, NULL, 0xffff);
-    CALL(migrate_pages, getpid(), 0, NULL, NULL);
 #ifdef SYS_iopl
     CALL(iopl, 99);
     CALL(ioperm, 0, 0, 1);
