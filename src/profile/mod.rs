@@ -1,1 +1,261 @@
-//! profile
+//! From TOML to [`Policy`]: find the files, parse, extend, compose, expand, check.
+//!
+//! ```text
+//! source → schema → inherit → compose → variables, grants → check → Policy
+//! ```
+//!
+//! Invariant: a policy comes out whole or not at all. Whatever is wrong with any file that takes part is reported with
+//! its line, as much of it at once as can be said; nothing is guessed, skipped or widened. What a profile may say is
+//! `docs/PROFILES.md`; what no profile can grant is `refusal`.
+
+mod check;
+mod compose;
+pub mod context;
+pub mod environment;
+mod grants;
+mod inherit;
+mod lint;
+mod place;
+pub mod problem;
+mod quantity;
+mod refusal;
+mod runtime;
+mod schema;
+pub mod secrets;
+pub mod shipped;
+mod source;
+mod suggest;
+mod tree;
+mod unenforced;
+mod variables;
+pub mod why;
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::path::PathBuf;
+
+use serde::Serialize;
+use sha2::{Digest as _, Sha256};
+
+use crate::policy::directories::Directories;
+use crate::policy::grant::{Access, Origin};
+use crate::policy::{Environment, EnvironmentRules, Filesystem, Identity, Policy, Process};
+use crate::profile::compose::Composed;
+use crate::profile::context::Context;
+use crate::profile::grants::Grants;
+use crate::profile::inherit::Member;
+use crate::profile::problem::{Problem, Problems, Warning};
+use crate::profile::tree::Sourced;
+use crate::profile::variables::{Expansion, Variables};
+
+pub use crate::profile::grants::Flags;
+pub use crate::profile::source::{Available, LARGEST};
+pub use crate::profile::variables::VARIABLES;
+
+/// What is asked for on the command line.
+#[derive(Debug, Clone)]
+pub struct Request {
+    /// `--profile`: a name, or a path.
+    pub profile: String,
+    /// `--env`.
+    pub environment: Environment,
+    /// What the flags add.
+    pub flags: Flags,
+}
+
+/// One file that took part.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Part {
+    /// The profile's name.
+    pub name: String,
+    /// As origins show it.
+    pub file: String,
+    /// What it says of itself.
+    pub description: Option<String>,
+}
+
+/// A profile, resolved.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Resolved {
+    /// What the server may do. Without a command in the [`Context`], paths that start with `${server.…}` or
+    /// `${session.…}` stay as written, and are the only ones that are not absolute.
+    pub policy: Policy,
+    /// What is worth knowing, in the order of the files.
+    pub warnings: Vec<Warning>,
+    /// The files that took part, bases first, the profile itself last.
+    pub files: Vec<Part>,
+    /// The line behind each single value, by its dotted key; a key that no file wrote is absent and has its default.
+    pub lines: BTreeMap<String, Origin>,
+}
+
+/// Resolves a profile.
+///
+/// # Errors
+/// Everything that is wrong with it, each with its line: exit status 78. Nothing may be started then.
+pub fn resolve(request: &Request, context: &Context) -> Result<Resolved, Problems> {
+    let root = source::find(&request.profile, request.environment, &context.directories)?;
+    let (members, problems) = inherit::load(root, request.environment, &context.directories);
+    refuse(problems)?;
+    let (composed, mut problems) = compose::compose(&members);
+    let variables = Variables::new(context, composed.home);
+    let env = environment_rules(&composed, &request.flags, &variables, &mut problems);
+    let mut grants = collect(&composed, &variables, request, context);
+    problems.append(&mut grants.problems);
+    let (refused, noticed) = check::check(&grants, variables.private_home(), context);
+    problems.extend(refused);
+    refuse(problems)?;
+    let mut warnings = std::mem::take(&mut grants.warnings);
+    let policy = assemble(&members, &composed, grants, env, request.environment);
+    warnings.extend(noticed);
+    warnings.extend(lint::lint(&policy, &composed));
+    warnings.sort();
+    warnings.dedup();
+    Ok(Resolved { policy, warnings, files: members.iter().map(part).collect(), lines: composed.lines })
+}
+
+/// Every profile that can be named: the user's, then the shipped ones that the user does not replace.
+pub fn list(dirs: &Directories, env: Environment) -> Vec<(Available, Option<String>)> {
+    let mut all = source::available(dirs);
+    for shipped in shipped::ALL {
+        if !all.iter().any(|user| user.name == shipped.name) {
+            all.push(Available {
+                name: shipped.name.into(),
+                file: format!("<shipped>/{}.toml", shipped.name),
+            });
+        }
+    }
+    all.sort();
+    all.into_iter()
+        .map(|available| {
+            let source = source::find(&available.name, env, dirs).ok();
+            let description = source.and_then(|source| schema::parse(&source, env).0.description);
+            (available, description.map(|description| description.value))
+        })
+        .collect()
+}
+
+fn refuse(mut problems: Vec<Problem>) -> Result<(), Problems> {
+    if problems.is_empty() {
+        return Ok(());
+    }
+    problems.sort();
+    problems.dedup();
+    Err(Problems(problems))
+}
+
+fn collect(composed: &Composed, variables: &Variables<'_>, request: &Request, context: &Context) -> Grants {
+    let mut grants = Grants::default();
+    grants.entries(Access::Read, &composed.read, variables, context);
+    grants.entries(Access::Write, &composed.write, variables, context);
+    grants.entries(Access::Execute, &composed.execute, variables, context);
+    grants.command(context);
+    grants.flags(&request.flags, context);
+    if let Some(kind) = composed.arguments_as_paths {
+        grants.arguments(kind, variables, context);
+    }
+    grants.settle();
+    grants
+}
+
+/// The environment: what is set is expanded; `--pass-env` overrides what a profile says of that name.
+fn environment_rules(
+    composed: &Composed,
+    flags: &Flags,
+    variables: &Variables<'_>,
+    problems: &mut Vec<Problem>,
+) -> EnvironmentRules {
+    let values = |list: &[Sourced<String>]| -> Vec<String> {
+        let kept = list.iter().filter(|name| !flags.pass_env.contains(&name.value));
+        kept.map(|name| name.value.clone()).collect()
+    };
+    let mut secret = values(&composed.secret);
+    secret.extend(flags.pass_env.iter().cloned());
+    secret.sort();
+    secret.dedup();
+    let mut set = BTreeMap::new();
+    for (name, value) in composed.set.iter().filter(|(name, _)| !flags.pass_env.contains(name)) {
+        match expand_value(value, variables) {
+            Ok(value) => {
+                set.insert(name.clone(), value);
+            }
+            Err(problem) => problems.push(problem),
+        }
+    }
+    let mut pass = values(&composed.pass);
+    pass.retain(|name| !set.contains_key(name));
+    EnvironmentRules { pass, set, secret }
+}
+
+fn expand_value(value: &Sourced<String>, variables: &Variables<'_>) -> Result<String, Problem> {
+    let problem = |message: String| Problem::new(value.origin.clone(), message);
+    let written = &value.value;
+    match variables.text(written) {
+        Ok(Expansion::Later) => Ok(written.clone()),
+        Ok(Expansion::Text(text)) => text
+            .into_string()
+            .map_err(|_| problem(format!("`{written}` expands to a path that is not UTF-8"))),
+        Err(error) => {
+            let found = problem(format!("`{}`: {error}", written.escape_debug()));
+            Err(match error.help() {
+                Some(help) => found.help(help),
+                None => found,
+            })
+        }
+    }
+}
+
+fn assemble(
+    members: &[Member],
+    composed: &Composed,
+    grants: Grants,
+    env: EnvironmentRules,
+    environment: Environment,
+) -> Policy {
+    Policy {
+        profile: identity(members, environment),
+        filesystem: Filesystem {
+            read: grants.read,
+            write: grants.write,
+            unprotected: composed.unprotected.iter().map(|name| name.value.clone()).collect(),
+        },
+        process: Process {
+            execute: grants.execute,
+            arguments_as_paths: composed.arguments_as_paths,
+            env,
+            nested_seccomp: composed.nested_seccomp,
+            home: composed.home,
+        },
+        limits: composed.limits.clone(),
+        tools: composed.tools.clone(),
+        protocol: composed.protocol.clone(),
+        audit: composed.audit.clone(),
+        require: composed.require.clone(),
+    }
+}
+
+fn identity(members: &[Member], env: Environment) -> Identity {
+    let mut hasher = Sha256::new();
+    for member in members {
+        hasher.update(member.source.text.as_bytes());
+    }
+    let mut sha256 = String::with_capacity(64);
+    for byte in hasher.finalize() {
+        // Writing to a String cannot fail.
+        let _ = write!(sha256, "{byte:02x}");
+    }
+    let root = members.last().map(|member| &member.source);
+    let name = root.map(|source| source.name.clone()).unwrap_or_default();
+    let file = root.map(|source| PathBuf::from(&source.file)).unwrap_or_default();
+    Identity { name, file, sha256, env }
+}
+
+fn part(member: &Member) -> Part {
+    Part {
+        name: member.source.name.clone(),
+        file: member.source.file.clone(),
+        description: member.layer.description.as_ref().map(|description| description.value.clone()),
+    }
+}
+
+#[cfg(test)]
+mod tests;

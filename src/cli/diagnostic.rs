@@ -1,0 +1,118 @@
+//! How errors and warnings look: `error:`, `-->` with the place, `help:` with the fix.
+//!
+//! Whatever comes from outside (a key, a path, an argument) is escaped, so that it cannot move the cursor or turn the
+//! text round. Colour only for people: on a terminal, and without `NO_COLOR` (no-color.org).
+
+use std::fmt::Write as _;
+use std::io::IsTerminal as _;
+
+use crate::policy::grant::Origin;
+use crate::profile::problem::{Problem, Problems, Warning};
+
+/// Whether to colour, decided once per stream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Style {
+    colour: bool,
+}
+
+impl Style {
+    /// No colour.
+    pub const PLAIN: Style = Style { colour: false };
+
+    /// For what goes to stderr.
+    pub fn stderr() -> Self {
+        Style { colour: std::io::stderr().is_terminal() && wanted() }
+    }
+
+    /// For what goes to stdout.
+    pub fn stdout() -> Self {
+        Style { colour: std::io::stdout().is_terminal() && wanted() }
+    }
+
+    /// `text` in bold, and in one of the terminal's colours (31 red, 32 green, 33 yellow, 34 blue, 36 cyan).
+    pub fn paint(self, text: &str, colour: u8) -> String {
+        if self.colour { format!("\x1b[1;{colour}m{text}\x1b[0m") } else { text.to_owned() }
+    }
+}
+
+fn wanted() -> bool {
+    std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+}
+
+/// All problems, a blank line between two, and how many there were.
+pub fn problems(problems: &Problems, style: Style) -> String {
+    let mut text: String = problems.0.iter().map(|found| problem(found, style) + "\n").collect();
+    if problems.0.len() > 1 {
+        let _ = writeln!(text, "{}: {} errors", style.paint("error", 31), problems.0.len());
+    } else {
+        text.pop();
+    }
+    text
+}
+
+/// One problem.
+pub fn problem(problem: &Problem, style: Style) -> String {
+    report(&style.paint("error", 31), &problem.message, &problem.origin, problem.help.as_deref(), style)
+}
+
+/// One warning.
+pub fn warning(warning: &Warning, style: Style) -> String {
+    let head = style.paint(&format!("warning[{}]", warning.code), 33);
+    report(&head, &warning.message, &warning.origin, warning.help.as_deref(), style)
+}
+
+fn report(head: &str, message: &str, origin: &Origin, help: Option<&str>, style: Style) -> String {
+    let mut text = format!("{head}: {}\n", escape(message));
+    let _ = writeln!(text, "  {} {}", style.paint("-->", 34), escape(&origin.to_string()));
+    if let Some(help) = help {
+        let _ = writeln!(text, "{}: {}", style.paint("help", 36), escape(help));
+    }
+    text
+}
+
+/// Text from outside for a terminal: control characters and marks that change the direction of writing are shown,
+/// not obeyed.
+pub fn escape(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    for c in text.chars() {
+        let turns = matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+        if c.is_control() || turns {
+            shown.extend(c.escape_unicode());
+        } else {
+            shown.push(c);
+        }
+    }
+    shown
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn example() -> Problem {
+        let origin = Origin { file: "/p/x.toml".into(), line: 3, column: 1 };
+        Problem::new(origin, "unknown key `filesystem.raed`").help("did you mean `read`?")
+    }
+
+    #[test]
+    fn a_problem_names_place_and_fix() {
+        let expected =
+            "error: unknown key `filesystem.raed`\n  --> /p/x.toml:3:1\nhelp: did you mean `read`?\n";
+        assert_eq!(problem(&example(), Style::PLAIN), expected);
+        assert_eq!(problems(&Problems(vec![example()]), Style::PLAIN), expected);
+    }
+
+    #[test]
+    fn several_problems_are_counted() {
+        let text = problems(&Problems(vec![example(), example()]), Style::PLAIN);
+        assert!(text.ends_with("?\n\nerror: 2 errors\n"), "{text}");
+    }
+
+    #[test]
+    fn colour_is_the_only_control_sequence() {
+        let mut hostile = example();
+        hostile.message = "a\x1b[2Jb\u{202e}c\nd".into();
+        let text = problem(&hostile, Style { colour: true });
+        assert!(text.starts_with("\x1b[1;31merror\x1b[0m: a\\u{1b}[2Jb\\u{202e}c\\u{a}d\n"), "{text:?}");
+    }
+}

@@ -1,0 +1,248 @@
+//! The laws by which several files become one: lists add, scalars override, `deny` wins, `require` only rises.
+//!
+//! Invariant: the result depends on the set of files and on who extends whom, never on the order of `extends`; and
+//! naming a base again, directly or through another, changes nothing. So a scalar is taken from the file that stands
+//! above all others that set it; where two bases stand side by side, the stricter value holds. Values that have no
+//! stricter side (`env.set`) and differ are an error that the extending file settles.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use crate::policy::grant::Origin;
+use crate::policy::limits::Limits;
+use crate::policy::{
+    Arguments, Audit, Home, MIN_LANDLOCK_ABI, OnFailure, PathArguments, Protocol, Require, Requirement,
+    Stdout, Sync, ToolDefault, ToolPattern, Tools,
+};
+use crate::profile::inherit::Member;
+use crate::profile::problem::Problem;
+use crate::profile::schema::{Entry, Layer, Maybe};
+use crate::profile::tree::Sourced;
+
+const GIB: u64 = 1 << 30;
+
+/// All files in one, variables not yet expanded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Composed {
+    pub read: Vec<Entry>,
+    pub write: Vec<Entry>,
+    pub execute: Vec<Entry>,
+    pub unprotected: Vec<Sourced<String>>,
+    pub arguments_as_paths: Option<PathArguments>,
+    pub pass: Vec<Sourced<String>>,
+    pub secret: Vec<Sourced<String>>,
+    pub set: BTreeMap<String, Sourced<String>>,
+    pub nested_seccomp: bool,
+    pub home: Home,
+    pub limits: Limits,
+    pub tools: Tools,
+    pub protocol: Protocol,
+    pub audit: Audit,
+    pub require: Require,
+    /// The line behind each scalar, by its dotted key; a key that no file wrote is absent.
+    pub lines: BTreeMap<String, Origin>,
+}
+
+/// Composes the files of one profile.
+pub(super) fn compose(members: &[Member]) -> (Composed, Vec<Problem>) {
+    let mut scalars = Scalars { members, lines: BTreeMap::new() };
+    let mut problems = Vec::new();
+    let set = variables(members, &mut scalars.lines, &mut problems);
+    let secret = list(members, |layer| &layer.secret);
+    let mut pass = list(members, |layer| &layer.pass);
+    // A secret stays one, whoever else passes it on as plain text.
+    pass.retain(|name| !secret.iter().any(|secret| secret.value == name.value));
+    let composed = Composed {
+        read: entries(members, |layer| &layer.read),
+        write: entries(members, |layer| &layer.write),
+        execute: entries(members, |layer| &layer.execute),
+        unprotected: list(members, |layer| &layer.unprotected),
+        arguments_as_paths: scalars.pick(
+            "process.arguments_as_paths",
+            |layer| &layer.arguments_as_paths,
+            |kind| kind.map(|kind| kind == PathArguments::Write),
+            None,
+        ),
+        pass,
+        secret,
+        set,
+        nested_seccomp: scalars.pick("process.nested_seccomp", |l| &l.nested_seccomp, |on| *on, false),
+        home: scalars.pick("process.home", |l| &l.home, |home| *home == Home::Private, Home::Session),
+        limits: scalars.limits(),
+        tools: scalars.tools(),
+        protocol: scalars.protocol(),
+        audit: scalars.audit(),
+        require: scalars.require(),
+        lines: scalars.lines,
+    };
+    (composed, problems)
+}
+
+/// The values of one scalar that no file above them overrides.
+fn standing<'m, T>(
+    members: &'m [Member],
+    field: impl Fn(&'m Layer) -> Option<&'m Sourced<T>>,
+) -> Vec<&'m Sourced<T>> {
+    let setting: Vec<(usize, &Sourced<T>)> = members
+        .iter()
+        .enumerate()
+        .filter_map(|(index, member)| Some((index, field(&member.layer)?)))
+        .collect();
+    let overridden: BTreeSet<usize> =
+        setting.iter().flat_map(|(index, _)| members[*index].below.iter().copied()).collect();
+    setting.into_iter().filter(|(index, _)| !overridden.contains(index)).map(|(_, value)| value).collect()
+}
+
+struct Scalars<'m> {
+    members: &'m [Member],
+    lines: BTreeMap<String, Origin>,
+}
+
+impl<'m> Scalars<'m> {
+    /// The standing value that is strictest: whose `looseness` is least.
+    fn pick<T: Clone + 'm, K: Ord>(
+        &mut self,
+        key: &str,
+        field: impl Fn(&'m Layer) -> &'m Maybe<T>,
+        looseness: impl Fn(&T) -> K,
+        default: T,
+    ) -> T {
+        let strictest = standing(self.members, |layer| field(layer).as_ref())
+            .into_iter()
+            .min_by_key(|found| (looseness(&found.value), found.origin.clone()));
+        match strictest {
+            Some(found) => {
+                self.lines.insert(key.to_owned(), found.origin.clone());
+                found.value.clone()
+            }
+            None => default,
+        }
+    }
+
+    /// A limit: the lower is the stricter, and "none" is above every number.
+    fn limit<T: Copy + Ord + 'm>(
+        &mut self,
+        key: &str,
+        field: impl Fn(&'m Layer) -> &'m Maybe<Option<T>>,
+        default: Option<T>,
+    ) -> Option<T> {
+        self.pick(key, field, |limit| (limit.is_none(), *limit), default)
+    }
+
+    /// What a silent profile gets: the figures of the format's own example. "none" has to be written.
+    fn limits(&mut self) -> Limits {
+        Limits {
+            memory: self.limit("limits.memory", |l| &l.memory, Some(GIB)),
+            processes: self.limit("limits.processes", |l| &l.processes, Some(64)),
+            open_files: self.limit("limits.open_files", |l| &l.open_files, Some(1024)).map(u64::from),
+            file_size: self.limit("limits.file_size", |l| &l.file_size, Some(GIB)),
+            cpu_time: self.limit("limits.cpu_time", |l| &l.cpu_time, None::<Duration>),
+            wall_time: self.limit("limits.wall_time", |l| &l.wall_time, None::<Duration>),
+        }
+    }
+
+    fn tools(&mut self) -> Tools {
+        let default = self.pick(
+            "tools.default",
+            |layer| &layer.tool_default,
+            |default| *default == ToolDefault::Allow,
+            ToolDefault::Allow,
+        );
+        Tools {
+            default,
+            deny: list(self.members, |layer| &layer.tool_deny)
+                .into_iter()
+                .map(|glob| ToolPattern { glob: glob.value, origin: glob.origin })
+                .collect(),
+            default_origin: self.lines.get("tools.default").cloned(),
+        }
+    }
+
+    fn protocol(&mut self) -> Protocol {
+        Protocol {
+            max_message: self.pick("protocol.max_message", |l| &l.max_message, |bytes| *bytes, 16 << 20),
+            max_depth: self.pick("protocol.max_depth", |l| &l.max_depth, |depth| *depth, 64),
+            stdout: self.pick("protocol.stdout", |l| &l.stdout, |s| *s == Stdout::Relaxed, Stdout::Strict),
+        }
+    }
+
+    /// The stricter record is the fuller and the more durable one; no value of an argument is in either.
+    fn audit(&mut self) -> Audit {
+        Audit {
+            arguments: self.pick(
+                "audit.arguments",
+                |layer| &layer.arguments,
+                |arguments| *arguments == Arguments::None,
+                Arguments::Shape,
+            ),
+            sync: self.pick("audit.sync", |l| &l.sync, |sync| Reverse(durability(*sync)), Sync::Session),
+            on_failure: self.pick(
+                "audit.on_failure",
+                |layer| &layer.on_failure,
+                |on_failure| *on_failure == OnFailure::Continue,
+                OnFailure::Block,
+            ),
+            file_reads: self.pick("audit.file_reads", |l| &l.file_reads, |reads| !reads, true),
+        }
+    }
+
+    /// `require` only rises: nobody lowers it, not even the file at the top.
+    fn require(&mut self) -> Require {
+        let abis = self.members.iter().filter_map(|member| member.layer.landlock_abi.as_ref());
+        let abi = abis.max_by_key(|abi| (abi.value, Reverse(abi.origin.clone())));
+        let scopes = self.members.iter().filter_map(|member| member.layer.kill_scope.as_ref());
+        let scope = scopes.min_by_key(|scope| (scope.value == Requirement::BestEffort, scope.origin.clone()));
+        self.lines.extend(abi.map(|abi| ("require.landlock_abi".to_owned(), abi.origin.clone())));
+        self.lines.extend(scope.map(|scope| ("require.kill_scope".to_owned(), scope.origin.clone())));
+        Require {
+            landlock_abi: abi.map_or(MIN_LANDLOCK_ABI, |abi| abi.value),
+            kill_scope: scope.map_or(Requirement::BestEffort, |scope| scope.value),
+        }
+    }
+}
+
+fn durability(sync: Sync) -> u8 {
+    match sync {
+        Sync::Session => 0,
+        Sync::Call => 1,
+        Sync::Event => 2,
+    }
+}
+
+/// All values of a list, each once, sorted.
+fn list(members: &[Member], field: impl Fn(&Layer) -> &Vec<Sourced<String>>) -> Vec<Sourced<String>> {
+    let mut all: Vec<Sourced<String>> =
+        members.iter().flat_map(|member| field(&member.layer).clone()).collect();
+    all.sort_by(|a, b| (&a.value, &a.origin).cmp(&(&b.value, &b.origin)));
+    all.dedup_by(|a, b| a.value == b.value);
+    all
+}
+
+/// All entries of a list. Two of the same path may differ in what else they say; the expansion settles that.
+fn entries(members: &[Member], field: impl Fn(&Layer) -> &Vec<Entry>) -> Vec<Entry> {
+    members.iter().flat_map(|member| field(&member.layer).clone()).collect()
+}
+
+/// `env.set`: each name is a scalar of its own.
+fn variables(
+    members: &[Member],
+    lines: &mut BTreeMap<String, Origin>,
+    problems: &mut Vec<Problem>,
+) -> BTreeMap<String, Sourced<String>> {
+    let names: BTreeSet<&String> = members.iter().flat_map(|member| member.layer.set.keys()).collect();
+    let mut set = BTreeMap::new();
+    for name in names {
+        let mut found = standing(members, |layer| layer.set.get(name));
+        found.sort_by(|a, b| a.origin.cmp(&b.origin));
+        let Some((first, others)) = found.split_first() else { continue };
+        if let Some(other) = others.iter().find(|other| other.value != first.value) {
+            let message = format!("`process.env.set.{name}` differs from what {} sets it to", first.origin);
+            let help = format!("set `{name}` in the profile that extends both");
+            problems.push(Problem::new(other.origin.clone(), message).help(help));
+        }
+        lines.insert(format!("process.env.set.{name}"), first.origin.clone());
+        set.insert(name.clone(), (*first).clone());
+    }
+    set
+}

@@ -1,0 +1,138 @@
+//! What `profile check` warns of: allowed, and wider than its author may think.
+
+use std::path::Path;
+
+use globset::Glob;
+
+use crate::policy::grant::{Access, Grant};
+use crate::policy::{Arguments, OnFailure, Policy};
+use crate::profile::compose::Composed;
+use crate::profile::environment;
+use crate::profile::place;
+use crate::profile::problem::{Code, Warning};
+
+/// Folders whose contents are mixed: a server that reads one of these reads what nobody thought of.
+const BROAD: &[&str] = &[
+    "/boot", "/etc", "/home", "/media", "/mnt", "/opt", "/root", "/run", "/srv", "/sys", "/tmp", "/usr",
+    "/var",
+];
+
+/// Folders of the system, or shared with other users and programs.
+const SHARED: &[&str] = &["/etc", "/usr", "/run", "/var", "/tmp", "/dev/shm", "/boot", "/opt", "/srv"];
+
+const SHELLS: &[&str] = &[
+    "sh", "bash", "dash", "zsh", "ksh", "mksh", "ash", "fish", "csh", "tcsh", "busybox", "rbash", "pwsh",
+    "nu",
+];
+
+/// Everything worth a word about a policy.
+pub(super) fn lint(policy: &Policy, composed: &Composed) -> Vec<Warning> {
+    let mut warnings = Vec::new();
+    for grant in &policy.filesystem.read {
+        if BROAD.iter().any(|folder| grant.path == Path::new(folder)) {
+            warnings.push(of(grant, Code::BroadRead, Access::Read, "holds far more than one server needs"));
+        }
+    }
+    for grant in &policy.filesystem.write {
+        let temporary = grant.path.starts_with("/tmp") || grant.path.starts_with("/dev/shm");
+        if !is_device(grant) && SHARED.iter().any(|folder| grant.path.starts_with(folder)) {
+            let why = if temporary { "is below a folder that all users share" } else { "is the system's" };
+            warnings.push(of(grant, Code::WriteShared, Access::Write, why));
+        }
+    }
+    for grant in &policy.process.execute {
+        warnings.extend(executable(grant));
+    }
+    warnings.extend(without_reason(policy));
+    warnings.extend(unprotected(composed));
+    warnings.extend(settings(policy, composed));
+    warnings
+}
+
+fn of(grant: &Grant, code: Code, access: Access, why: &str) -> Warning {
+    Warning::new(grant.origin.clone(), code, format!("`{}` of {} {why}", access.key(), grant.path.display()))
+}
+
+fn is_device(grant: &Grant) -> bool {
+    grant.path.starts_with("/dev") && !grant.path.starts_with("/dev/shm")
+}
+
+fn executable(grant: &Grant) -> Option<Warning> {
+    if grant.path.is_dir() {
+        let why = "is a folder: every program in it may be executed, its shells too";
+        let warning = of(grant, Code::ExecuteFolder, Access::Execute, why);
+        return Some(warning.help("name the programs that are needed"));
+    }
+    let target = place::follow(&grant.path).ok()?.path;
+    let name = |path: &Path| path.file_name().is_some_and(|name| SHELLS.iter().any(|shell| name == *shell));
+    (name(&grant.path) || name(&target)).then(|| {
+        let why = "is a shell: it runs whatever text it is given, within the grants";
+        of(grant, Code::ExecuteShell, Access::Execute, why)
+    })
+}
+
+fn without_reason(policy: &Policy) -> impl Iterator<Item = Warning> {
+    let lists = [
+        (Access::Read, &policy.filesystem.read),
+        (Access::Write, &policy.filesystem.write),
+        (Access::Execute, &policy.process.execute),
+    ];
+    lists.into_iter().flat_map(|(access, grants)| {
+        grants.iter().filter(|grant| grant.reason.is_none()).map(move |grant| {
+            let warning = of(grant, Code::NoReason, access, "has no reason");
+            warning.help("write { path = \"…\", reason = \"…\" }, so that a reviewer can judge it")
+        })
+    })
+}
+
+fn unprotected(composed: &Composed) -> impl Iterator<Item = Warning> {
+    const CLIENTS: &[&str] =
+        &[".mcp.json", ".cursor", ".vscode", ".claude", ".zed", ".codex", ".gemini", ".caponier.toml"];
+    composed.unprotected.iter().map(|name| {
+        let (code, what) = if CLIENTS.contains(&name.value.as_str()) {
+            (Code::WritableClientConfiguration, "a client believes or runs what is in it, outside the pen")
+        } else {
+            (Code::UnprotectedName, "something outside the pen runs what is in it")
+        };
+        Warning::new(name.origin.clone(), code, format!("`{}` can be written: {what}", name.value))
+    })
+}
+
+fn settings(policy: &Policy, composed: &Composed) -> Vec<Warning> {
+    let mut warnings = Vec::new();
+    let mut warn = |key: &str, code: Code, message: &str| {
+        if let Some(origin) = composed.lines.get(key) {
+            warnings.push(Warning::new(origin.clone(), code, message));
+        }
+    };
+    if policy.process.nested_seccomp {
+        let message = "the server may install filters that hide its later system calls from the record";
+        warn("process.nested_seccomp", Code::NestedSeccomp, message);
+    }
+    if !policy.audit.file_reads {
+        warn("audit.file_reads", Code::AuditGap, "files that are read are not recorded");
+    }
+    if policy.audit.on_failure == OnFailure::Continue {
+        warn("audit.on_failure", Code::AuditGap, "the server goes on when nothing can be recorded");
+    }
+    if policy.audit.arguments == Arguments::None {
+        warn("audit.arguments", Code::AuditGap, "of a call's arguments only the digest is recorded");
+    }
+    if policy.limits.memory.is_none() {
+        warn("limits.memory", Code::Unlimited, "the server may take all memory");
+    }
+    if policy.limits.processes.is_none() {
+        warn("limits.processes", Code::Unlimited, "the server may start processes without end");
+    }
+    for name in composed.pass.iter().filter(|name| environment::looks_secret(&name.value)) {
+        let message = format!("`{}` looks like a credential and is passed as plain text", name.value);
+        let warning = Warning::new(name.origin.clone(), Code::PassedCredential, message);
+        warnings.push(warning.help("name it under env.secret: its value is then redacted everywhere"));
+    }
+    warnings
+}
+
+/// Whether a glob of `tools.deny` matches a tool's name, exactly as the gate reads it.
+pub(super) fn denies(glob: &str, tool: &str) -> bool {
+    Glob::new(glob).is_ok_and(|glob| glob.compile_matcher().is_match(tool))
+}

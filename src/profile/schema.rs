@@ -1,0 +1,298 @@
+//! One profile file as it was written: every value with its line, nothing expanded, nothing merged.
+//!
+//! The shape is `docs/PROFILES.md`. Every key is known here or in `unenforced`; anything else is an error. What is
+//! absent stays absent: defaults belong to the composition, or a base could never tell silence from a wish.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use toml::de::DeTable;
+
+use crate::policy::protected::PROTECTED;
+use crate::policy::{
+    Arguments, Environment, Home, MIN_LANDLOCK_ABI, OnFailure, PathArguments, Requirement, Stdout, Sync,
+    ToolDefault,
+};
+use crate::profile::environment;
+use crate::profile::problem::Problem;
+use crate::profile::source::Source;
+use crate::profile::suggest;
+use crate::profile::tree::{Node, Reading, Sourced, Table};
+use crate::profile::unenforced;
+
+/// One line of `filesystem.read`, `filesystem.write` or `process.execute`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Entry {
+    /// The path as written, with its variables.
+    pub path: Sourced<String>,
+    /// Why.
+    pub reason: Option<String>,
+    /// Whether it may be missing.
+    pub optional: bool,
+}
+
+/// A value that may be absent.
+pub(super) type Maybe<T> = Option<Sourced<T>>;
+
+/// One file.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Layer {
+    pub description: Maybe<String>,
+    pub extends: Vec<Sourced<String>>,
+    pub read: Vec<Entry>,
+    pub write: Vec<Entry>,
+    pub unprotected: Vec<Sourced<String>>,
+    pub execute: Vec<Entry>,
+    /// `Some(None)`: written as `"none"`.
+    pub arguments_as_paths: Maybe<Option<PathArguments>>,
+    pub pass: Vec<Sourced<String>>,
+    pub secret: Vec<Sourced<String>>,
+    pub set: BTreeMap<String, Sourced<String>>,
+    pub nested_seccomp: Maybe<bool>,
+    pub home: Maybe<Home>,
+    pub memory: Maybe<Option<u64>>,
+    pub processes: Maybe<Option<u32>>,
+    pub open_files: Maybe<Option<u32>>,
+    pub file_size: Maybe<Option<u64>>,
+    pub cpu_time: Maybe<Option<Duration>>,
+    pub wall_time: Maybe<Option<Duration>>,
+    pub tool_default: Maybe<ToolDefault>,
+    pub tool_deny: Vec<Sourced<String>>,
+    pub max_message: Maybe<u64>,
+    pub max_depth: Maybe<u32>,
+    pub stdout: Maybe<Stdout>,
+    pub arguments: Maybe<Arguments>,
+    pub sync: Maybe<Sync>,
+    pub on_failure: Maybe<OnFailure>,
+    pub file_reads: Maybe<bool>,
+    pub landlock_abi: Maybe<u32>,
+    pub kill_scope: Maybe<Requirement>,
+}
+
+/// Reads one file: the layer, and everything that is wrong with it. With problems the layer is incomplete, and good
+/// only for finding more of them.
+pub(super) fn parse(source: &Source, env: Environment) -> (Layer, Vec<Problem>) {
+    let reading = Reading::new(source);
+    let (tree, errors) = DeTable::parse_recoverable(&source.text);
+    for error in &errors {
+        let origin = reading.origin(&error.span().unwrap_or(0..0));
+        reading.report(Problem::new(origin, format!("not TOML: {}", error.message())));
+    }
+    // What follows a syntax error is guesswork of the parser's; only what it said is worth reporting.
+    if !errors.is_empty() {
+        return (Layer::default(), reading.finish());
+    }
+    let mut layer = Layer::default();
+    root(Table::root(&reading, tree.get_ref()), &mut layer, env);
+    (layer, reading.finish())
+}
+
+fn root(mut table: Table<'_>, layer: &mut Layer, env: Environment) {
+    version(&mut table);
+    layer.description = table.string("description");
+    layer.extends = table.strings("extends");
+    if let Some(section) = table.table("filesystem") {
+        filesystem(section, layer);
+    }
+    if let Some(section) = table.table("process") {
+        process(section, layer);
+    }
+    if let Some(section) = table.table("limits") {
+        limits(section, layer);
+    }
+    if let Some(section) = table.table("network") {
+        unenforced::network(section);
+    }
+    if let Some(section) = table.table("tools") {
+        tools(section, layer);
+    }
+    if let Some(section) = table.table("protocol") {
+        protocol(section, layer);
+    }
+    if let Some(section) = table.table("confirm") {
+        unenforced::confirm(section);
+    }
+    if let Some(section) = table.table("audit") {
+        audit(section, layer, env);
+    }
+    if let Some(section) = table.table("require") {
+        require(section, layer);
+    }
+    table.finish();
+}
+
+fn version(table: &mut Table<'_>) {
+    let problem = match table.get("version") {
+        Some(node) if node.get_ref().as_integer().is_some_and(|number| number.as_str() == "1") => return,
+        Some(node) => {
+            Problem::new(table.reading().origin(&node.span()), "`version` is not 1, the only one there is")
+        }
+        None => Problem::new(table.reading().origin(&(0..0)), "`version` is missing"),
+    };
+    table.reading().report(problem.help("write `version = 1` at the top"));
+}
+
+fn filesystem(mut table: Table<'_>, layer: &mut Layer) {
+    layer.read = entries(&mut table, "read");
+    layer.write = entries(&mut table, "write");
+    layer.unprotected = table.strings("unprotected");
+    for name in layer.unprotected.iter().filter(|name| !PROTECTED.contains(&name.value.as_str())) {
+        let message = format!("`{}` is not a protected name", name.value.escape_debug());
+        let help = match suggest::nearest(&name.value, PROTECTED.iter().copied()) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => format!("the protected names are: {}", PROTECTED.join(", ")),
+        };
+        table.reading().report(Problem::new(name.origin.clone(), message).help(help));
+    }
+    table.finish();
+}
+
+fn entries(table: &mut Table<'_>, key: &'static str) -> Vec<Entry> {
+    let items = table.list(key);
+    items.into_iter().filter_map(|item| entry(table, key, item)).collect()
+}
+
+/// A string, or a table `{ path = "...", reason = "...", optional = true }`.
+fn entry<'t>(table: &Table<'t>, key: &str, node: Node<'t>) -> Option<Entry> {
+    if node.get_ref().is_str() {
+        return table.as_string(key, node).map(|path| Entry { path, reason: None, optional: false });
+    }
+    if !node.get_ref().is_table() {
+        return table.mistyped(key, node, "a path, or a table like { path = \"…\", reason = \"…\" }");
+    }
+    let mut fields = table.as_table(key, node)?;
+    let path = fields.string("path");
+    let reason = fields.string("reason").map(|reason| reason.value);
+    let optional = fields.boolean("optional").is_some_and(|optional| optional.value);
+    if path.is_none() && !fields.entries().any(|(name, _)| name.value == "path") {
+        let origin = table.reading().origin(&node.span());
+        table
+            .reading()
+            .report(Problem::new(origin, format!("an entry of `{}` has no `path`", table.dotted(key))));
+    }
+    fields.finish();
+    path.map(|path| Entry { path, reason, optional })
+}
+
+fn process(mut table: Table<'_>, layer: &mut Layer) {
+    layer.execute = entries(&mut table, "execute");
+    layer.arguments_as_paths = table.choice(
+        "arguments_as_paths",
+        &[
+            ("none", None),
+            ("filesystem.read", Some(PathArguments::Read)),
+            ("filesystem.write", Some(PathArguments::Write)),
+        ],
+    );
+    if let Some(mut env) = table.table("env") {
+        layer.pass = env.strings("pass");
+        layer.secret = env.strings("secret");
+        environment::check_passed(env.reading(), layer.pass.iter().chain(&layer.secret));
+        if let Some(set) = env.table("set") {
+            for (name, node) in set.entries() {
+                environment::check_name(env.reading(), &name);
+                if let Some(value) = set.as_string(&name.value, node) {
+                    layer.set.insert(name.value, value);
+                }
+            }
+        }
+        env.finish();
+    }
+    layer.nested_seccomp = table.boolean("nested_seccomp");
+    layer.home = table.choice("home", &[("session", Home::Session), ("private", Home::Private)]);
+    table.finish();
+}
+
+fn limits(mut table: Table<'_>, layer: &mut Layer) {
+    layer.memory = table.bytes_or_none("memory");
+    layer.processes = table.integer_or_none("processes", 1);
+    // stdin, stdout and stderr are three.
+    layer.open_files = table.integer_or_none("open_files", 3);
+    layer.file_size = table.bytes_or_none("file_size");
+    layer.cpu_time = table.duration_or_none("cpu_time");
+    if let Some(Sourced { value: Some(time), origin }) = &layer.cpu_time
+        && time.subsec_nanos() != 0
+    {
+        let problem = Problem::new(origin.clone(), "`limits.cpu_time` is counted in whole seconds");
+        table.reading().report(problem);
+    }
+    layer.wall_time = table.duration_or_none("wall_time");
+    table.finish();
+}
+
+fn tools(mut table: Table<'_>, layer: &mut Layer) {
+    let default = table.choice(
+        "default",
+        &[("allow", Some(ToolDefault::Allow)), ("deny", Some(ToolDefault::Deny)), ("ask", None)],
+    );
+    if let Some(Sourced { value, origin }) = default {
+        match value {
+            Some(value) => layer.tool_default = Some(Sourced { value, origin }),
+            None => unenforced::report(table.reading(), origin, "`tools.default = \"ask\"`"),
+        }
+    }
+    layer.tool_deny = unenforced::globs(&mut table, "deny");
+    unenforced::tools(&mut table);
+    table.finish();
+}
+
+fn protocol(mut table: Table<'_>, layer: &mut Layer) {
+    layer.max_message = table.bytes("max_message");
+    layer.max_depth = table.integer("max_depth", 1);
+    layer.stdout = table.choice("stdout", &[("strict", Stdout::Strict), ("relaxed", Stdout::Relaxed)]);
+    unenforced::protocol(&mut table);
+    table.finish();
+}
+
+fn audit(mut table: Table<'_>, layer: &mut Layer, env: Environment) {
+    let arguments = table.choice(
+        "arguments",
+        &[
+            ("shape", Some(Arguments::Shape)),
+            ("none", Some(Arguments::None)),
+            ("redacted", None),
+            ("full", None),
+        ],
+    );
+    if let Some(Sourced { value, origin }) = arguments {
+        match value {
+            Some(value) => layer.arguments = Some(Sourced { value, origin }),
+            None => unenforced::report_with(
+                table.reading(),
+                origin,
+                "`audit.arguments` with values",
+                "write \"shape\" (names, kinds, lengths) or \"none\": values wait for redaction",
+            ),
+        }
+    }
+    layer.sync =
+        table.choice("sync", &[("session", Sync::Session), ("call", Sync::Call), ("event", Sync::Event)]);
+    layer.on_failure =
+        table.choice("on_failure", &[("block", OnFailure::Block), ("continue", OnFailure::Continue)]);
+    if let (Some(Sourced { value: OnFailure::Continue, origin }), Environment::Prod) =
+        (&layer.on_failure, env)
+    {
+        let problem =
+            Problem::new(origin.clone(), "`audit.on_failure = \"continue\"` is refused in production");
+        table.reading().report(problem.help("write \"block\", or move it to the file for `--env dev`"));
+    }
+    layer.file_reads = table.boolean("file_reads");
+    if let Some(Sourced { value: true, origin }) = table.boolean("trace_stat") {
+        unenforced::report(table.reading(), origin, "`audit.trace_stat = true`");
+    }
+    table.finish();
+}
+
+fn require(mut table: Table<'_>, layer: &mut Layer) {
+    layer.landlock_abi = table.integer("landlock_abi", MIN_LANDLOCK_ABI);
+    if let Some(Sourced { value: false, origin }) = table.boolean("notify") {
+        let problem =
+            Problem::new(origin, "`require.notify = false` cannot be: nothing runs without the broker");
+        table.reading().report(problem.help("leave the line out"));
+    }
+    layer.kill_scope = table.choice(
+        "kill_scope",
+        &[("required", Requirement::Required), ("best-effort", Requirement::BestEffort)],
+    );
+    table.finish();
+}

@@ -1,0 +1,283 @@
+//! The refusal table, row by row; what a server could have planted; what could be written and executed.
+
+use super::User;
+use crate::policy::grant::{Access, Origin};
+use crate::policy::reason::Reason;
+use crate::policy::verdict::Ruling;
+use crate::profile::problem::Code;
+use crate::profile::{secrets, why};
+
+fn line(access: Access, path: &str) -> String {
+    match access {
+        Access::Read => format!("[filesystem]\nread = [\"{path}\"]"),
+        Access::Write => format!("[filesystem]\nwrite = [\"{path}\"]"),
+        Access::Execute => format!("[process]\nexecute = [\"{path}\"]"),
+    }
+}
+
+#[test]
+fn secrets_clients_and_our_own_folders_are_never_granted() {
+    let user = User::new();
+    user.file("home/.ssh/id", "");
+    user.file("home/.cursor/mcp.json", "");
+    user.file("state/audit/log", "");
+    for (path, why) in [
+        ("/", "would reach"),
+        ("$ROOT", "would reach"),
+        ("$ROOT/home", "would reach"),
+        ("~/.ssh", "is never granted: a secret store"),
+        ("~/.ssh/id", "lies in $ROOT/home/.ssh: a secret store"),
+        ("~/.cursor", "would reach $ROOT/home/.cursor/mcp.json (a client's configuration)"),
+        ("$ROOT/config", "is never granted: one of caponier's own folders"),
+        ("$ROOT/state/audit/log", "lies in $ROOT/state/audit: where the log is"),
+        ("$ROOT/data", "is never granted: one of caponier's own folders"),
+        ("/proc", "is never granted: served by the broker"),
+        ("/proc/self", "served by the broker"),
+        ("/dev", "is never granted: the folder of all devices"),
+    ] {
+        for access in [Access::Read, Access::Write, Access::Execute] {
+            let report = user.wrong(&line(access, path));
+            assert!(report.contains(why), "{access:?} {path}: {report}");
+        }
+    }
+}
+
+#[test]
+fn every_secret_store_and_client_file_is_refused_even_while_it_is_missing() {
+    let user = User::new();
+    for secret in secrets::SECRET_STORES.iter().chain(secrets::CLIENT_FILES) {
+        let entry = format!("[filesystem]\nread = [{{ path = \"~/{secret}\", optional = true }}]");
+        let report = user.wrong(&entry);
+        assert!(report.contains("is never granted") || report.contains("lies in"), "{secret}: {report}");
+    }
+    let report = user.wrong("[filesystem]\nread = [\"~\"]");
+    assert!(report.contains("would reach"), "a home without any secret yet: {report}");
+}
+
+#[test]
+fn the_table_goes_by_inode_not_by_text() {
+    let user = User::new();
+    user.dir("home/.aws");
+    user.link(user.at("home"), "alias");
+    user.link("/", "root");
+    user.link(user.at("home/.aws"), "innocent");
+    for path in ["$ROOT/alias", "$ROOT/root", "$ROOT/innocent", "$ROOT/alias/.aws", "$ROOT//home/./"] {
+        let report = user.wrong(&line(Access::Read, path));
+        assert!(report.contains("would reach") || report.contains("is never granted"), "{path}: {report}");
+    }
+    user.dir("home-too");
+    assert!(user.of(&line(Access::Read, "$ROOT/home-too")).is_ok(), "a shared prefix of letters is nothing");
+}
+
+#[test]
+fn the_refusal_names_the_split() {
+    let user = User::new();
+    for folder in [".ssh", "notes", "projects"] {
+        user.dir(&format!("home/{folder}"));
+    }
+    let report = user.wrong(&line(Access::Read, "~"));
+    assert!(
+        report.ends_with(
+            "| grant what is needed instead, out of: \"$ROOT/home/notes\", \"$ROOT/home/projects\""
+        ),
+        "{report}"
+    );
+}
+
+#[test]
+fn system_folders_are_not_written_but_may_be_read() {
+    let mut user = User::new();
+    std::fs::write(user.at("work/caponier"), "").unwrap();
+    user.context.program = user.at("work/caponier");
+    for path in [
+        "/etc",
+        "/usr",
+        "/run",
+        "/tmp",
+        "/sys",
+        "/sys/kernel",
+        "/var/tmp",
+        "$ROOT/work",
+        "$ROOT/work/caponier",
+    ] {
+        let report = user.wrong(&line(Access::Write, path));
+        assert!(
+            report.contains("is never granted")
+                || report.contains("lies in")
+                || report.contains("would reach"),
+            "{path}: {report}"
+        );
+    }
+    for path in ["/etc", "/usr", "/sys/kernel", "$ROOT/work"] {
+        assert!(user.of(&line(Access::Read, path)).is_ok(), "{path}");
+    }
+    assert!(user.of(&line(Access::Write, "$ROOT/bin")).is_ok(), "a folder below /tmp is fine");
+}
+
+#[test]
+fn the_servers_own_folders_and_packages_are_the_exception() {
+    let user = User::new();
+    user.dir("data/servers/x/node_modules");
+    assert!(user.of(&line(Access::Read, "$ROOT/data/servers/x")).is_ok());
+    assert!(user.of(&line(Access::Execute, "$ROOT/data/servers/x")).is_ok());
+    assert!(user.wrong(&line(Access::Write, "$ROOT/data/servers/x")).contains("caponier's own folders"));
+    assert!(user.of(&line(Access::Write, "${session.tmp}")).is_ok());
+    assert!(user.wrong(&line(Access::Execute, "${session.tmp}")).contains("caponier's own folders"));
+    assert!(user.wrong(&line(Access::Write, "$ROOT/data/tmp")).contains("caponier's own folders"));
+}
+
+#[test]
+fn an_audit_dir_of_ones_own_is_refused_too() {
+    let mut user = User::new();
+    user.dir("work/logs");
+    user.context.audit_dir = Some(user.at("work/logs"));
+    let report = user.wrong(&line(Access::Write, "$ROOT/work"));
+    assert!(report.contains("would reach $ROOT/work/logs (where the log is)"), "{report}");
+}
+
+#[test]
+fn the_home_of_the_password_file_counts_whatever_home_says() {
+    let mut user = User::new();
+    user.dir("real/.ssh");
+    user.context.other_homes = vec![user.at("real")];
+    assert!(user.wrong(&line(Access::Read, "$ROOT/real")).contains("(a secret store)"));
+}
+
+#[test]
+fn five_devices_and_no_more() {
+    let user = User::new();
+    assert!(user.of(&line(Access::Write, "/dev/null")).is_ok());
+    for (access, path) in
+        [(Access::Read, "/dev/tty"), (Access::Write, "/dev/tty"), (Access::Execute, "/dev/null")]
+    {
+        let report = user.wrong(&line(access, path));
+        assert!(report.contains("is a device, not a file or folder | the only devices"), "{path}: {report}");
+    }
+    nix::unistd::mkfifo(&user.at("work/fifo"), nix::sys::stat::Mode::S_IRWXU).unwrap();
+    assert!(user.wrong(&line(Access::Read, "$ROOT/work/fifo")).contains("is a FIFO"));
+}
+
+#[test]
+fn what_can_be_written_is_never_executed() {
+    let user = User::new();
+    user.program("work/tools/run", "");
+    user.link(user.at("work/tools"), "elsewhere");
+    for (write, execute) in [
+        ("$ROOT/work", "$ROOT/work/tools/run"),
+        ("$ROOT/work/tools/run", "$ROOT/work/tools/run"),
+        ("$ROOT/work/tools", "$ROOT/work"),
+        ("$ROOT/elsewhere", "$ROOT/work/tools/run"),
+    ] {
+        let body = format!("{}\n{}", line(Access::Write, write), line(Access::Execute, execute));
+        let report = user.wrong(&body);
+        assert!(
+            report.contains("overlap (") && report.contains("what can be written is never executed"),
+            "{report}"
+        );
+    }
+}
+
+#[test]
+fn a_link_that_a_server_could_have_planted_is_not_followed() {
+    let user = User::new();
+    user.dir("target");
+    user.link(user.at("target"), "work/data");
+    user.link(user.at("work/data"), "second");
+    for path in ["$ROOT/work/data", "$ROOT/second"] {
+        let body = format!("[filesystem]\nread = [\"{path}\"]\nwrite = [\"$ROOT/work\"]");
+        let report = user.wrong(&body);
+        assert!(
+            report.contains("goes through a symlink in $ROOT/work that a server could have planted: $ROOT/work can be written (4:10)"),
+            "{report}"
+        );
+        assert!(report.ends_with("| name the target itself, if it is meant: \"$ROOT/target\""), "{report}");
+        assert!(
+            user.of(&format!("[filesystem]\nread = [\"{path}\"]")).is_ok(),
+            "where nobody can plant, it is followed"
+        );
+    }
+}
+
+#[test]
+fn a_grant_on_a_file_is_warned_of() {
+    let user = User::new();
+    user.file("work/notes.txt", "");
+    std::fs::hard_link(user.at("work/notes.txt"), user.at("work/other.txt")).unwrap();
+    let codes = |access| -> Vec<Code> {
+        let resolved = user.of(&line(access, "$ROOT/work/notes.txt")).unwrap();
+        let codes = resolved.warnings.iter().map(|warning| warning.code);
+        codes.filter(|code| matches!(code, Code::StaleFileGrant | Code::HardLinkedFile)).collect()
+    };
+    assert_eq!(codes(Access::Read), [Code::StaleFileGrant]);
+    assert_eq!(codes(Access::Write), [Code::StaleFileGrant, Code::HardLinkedFile]);
+}
+
+#[test]
+fn dangerous_combinations_have_codes() {
+    let user = User::new();
+    user.program("work/bin/bash", "");
+    let body = "[filesystem]\nread = [\"/etc\"]\nwrite = [\"$ROOT/home/x\"]\nunprotected = [\".vscode\", \".git/hooks\"]\n\
+                [process]\nexecute = [\"$ROOT/work/bin\", \"$ROOT/work/bin/bash\"]\nnested_seccomp = true\nenv = { pass = \
+                [\"API_KEY\"] }\n[limits]\nmemory = \"none\"\n[audit]\nfile_reads = false\n";
+    user.dir("home/x");
+    let resolved = user.of(body).unwrap();
+    let codes: std::collections::BTreeSet<Code> =
+        resolved.warnings.iter().map(|warning| warning.code).collect();
+    let expected = [
+        Code::ExecuteFolder,
+        Code::ExecuteShell,
+        Code::BroadRead,
+        Code::WriteShared,
+        Code::WritableClientConfiguration,
+        Code::UnprotectedName,
+        Code::NoReason,
+        Code::NestedSeccomp,
+        Code::AuditGap,
+        Code::Unlimited,
+        Code::PassedCredential,
+    ];
+    assert_eq!(codes, expected.into_iter().collect());
+}
+
+#[test]
+fn why_names_the_line_that_decides() {
+    let user = User::new();
+    user.dir("work/docs/.git");
+    user.dir("home/.ssh");
+    user.link(user.at("work/docs"), "alias");
+    let body = "[filesystem]\nread = [\"$ROOT/work\"]\nwrite = [\"$ROOT/work/docs\"]\n[tools]\ndeny = [\"*_delete*\"]";
+    let resolved = user.of(body).unwrap();
+    let ask = |access, path: &str| why::path(&resolved, &user.context, access, &user.at(path)).unwrap();
+    let verdict = |access, path: &str| {
+        let answer = ask(access, path);
+        (answer.denial.map(|denial| denial.reason), answer.line.map(|line: Origin| line.line))
+    };
+    assert_eq!(verdict(Access::Read, "work/new/file"), (None, Some(3)));
+    assert_eq!(verdict(Access::Read, "work/docs/file"), (None, Some(4)));
+    assert_eq!(verdict(Access::Write, "alias/file"), (None, Some(4)));
+    assert_eq!(verdict(Access::Write, "work/file"), (Some(Reason::FsWriteReadOnly), Some(3)));
+    assert_eq!(verdict(Access::Write, "work/docs/.git/hooks/x"), (Some(Reason::FsWriteProtected), Some(4)));
+    assert_eq!(verdict(Access::Read, "work-secret"), (Some(Reason::FsReadNotGranted), None));
+    assert_eq!(verdict(Access::Write, "bin"), (Some(Reason::FsWriteNotGranted), None));
+    assert_eq!(verdict(Access::Execute, "work/x"), (Some(Reason::ExecNotGranted), None));
+    let secret = ask(Access::Read, "home/.ssh/id").denial.unwrap();
+    assert_eq!(secret.reason, Reason::FsReadSecret);
+    assert_eq!(secret.remedy.line(), None, "nothing is proposed that would be refused");
+    assert_eq!(why::tool(&resolved, "file_delete_all").verdict, Ruling::Deny);
+    assert_eq!(why::tool(&resolved, "file_delete_all").line.unwrap().line, 6);
+    assert_eq!(why::tool(&resolved, "read_file").verdict, Ruling::Allow);
+    assert_eq!(why::host("example.com:443").denial.unwrap().reason, Reason::NetNone);
+}
+
+#[test]
+fn what_why_allows_and_denies_agrees_with_its_own_remedy() {
+    let user = User::new();
+    user.dir("work/a/b");
+    let resolved = user.of("").unwrap();
+    let answer = why::path(&resolved, &user.context, Access::Read, &user.at("work/a/b")).unwrap();
+    let remedy = answer.denial.unwrap().remedy;
+    let (section, entry) = remedy.line().unwrap().split_once(' ').unwrap();
+    let resolved = user.of(&format!("{section}\n{entry}")).unwrap();
+    let answer = why::path(&resolved, &user.context, Access::Read, &user.at("work/a/b")).unwrap();
+    assert_eq!(answer.verdict, Ruling::Allow);
+}

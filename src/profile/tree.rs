@@ -1,0 +1,297 @@
+//! Reading a TOML tree with its positions: each question about a key either gives a value with its origin, or notes a
+//! problem and gives nothing, so that one pass over a file finds everything that is wrong with it.
+//!
+//! Written on toml's own spanned tree rather than on serde's derive: derive stops at the first error and takes an
+//! array where a table is meant (`process = []`), and a profile must not be readable in two ways.
+
+use std::cell::RefCell;
+use std::ops::Range;
+use std::time::Duration;
+
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use crate::policy::grant::Origin;
+use crate::profile::problem::Problem;
+use crate::profile::quantity;
+use crate::profile::source::Source;
+use crate::profile::suggest;
+
+/// A value, and where it stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Sourced<T> {
+    /// The value.
+    pub value: T,
+    /// Its place.
+    pub origin: Origin,
+}
+
+/// The file that is being read, and what is wrong with it so far.
+pub(super) struct Reading<'s> {
+    source: &'s Source,
+    problems: RefCell<Vec<Problem>>,
+}
+
+impl<'s> Reading<'s> {
+    /// Begins to read a file.
+    pub(super) fn new(source: &'s Source) -> Self {
+        Reading { source, problems: RefCell::default() }
+    }
+
+    /// Notes a problem.
+    pub(super) fn report(&self, problem: Problem) {
+        self.problems.borrow_mut().push(problem);
+    }
+
+    /// What was wrong, in the order of the file.
+    pub(super) fn finish(self) -> Vec<Problem> {
+        let mut problems = self.problems.into_inner();
+        problems.sort();
+        problems.dedup();
+        problems
+    }
+
+    /// The place of a span.
+    pub(super) fn origin(&self, span: &Range<usize>) -> Origin {
+        self.source.origin(span)
+    }
+}
+
+/// One value of the tree.
+pub(super) type Node<'t> = &'t Spanned<DeValue<'t>>;
+
+/// One table, and which of its keys were asked for.
+pub(super) struct Table<'t> {
+    reading: &'t Reading<'t>,
+    /// Dotted, empty for the root.
+    path: String,
+    table: &'t DeTable<'t>,
+    known: Vec<&'static str>,
+}
+
+impl<'t> Table<'t> {
+    /// The root of a file.
+    pub(super) fn root(reading: &'t Reading<'t>, table: &'t DeTable<'t>) -> Self {
+        Table { reading, path: String::new(), table, known: Vec::new() }
+    }
+
+    /// `filesystem.read` for the key `read` of `filesystem`.
+    pub(super) fn dotted(&self, key: &str) -> String {
+        if self.path.is_empty() { key.to_owned() } else { format!("{}.{key}", self.path) }
+    }
+
+    /// The file that is being read.
+    pub(super) fn reading(&self) -> &'t Reading<'t> {
+        self.reading
+    }
+
+    /// The value of a key, which is known from now on.
+    pub(super) fn get(&mut self, key: &'static str) -> Option<Node<'t>> {
+        self.known.push(key);
+        self.table.iter().find(|(name, _)| name.get_ref() == key).map(|(_, value)| value)
+    }
+
+    /// All keys with their values, for a table whose keys are free.
+    pub(super) fn entries(&self) -> impl Iterator<Item = (Sourced<String>, Node<'t>)> {
+        self.table.iter().map(|(key, value)| {
+            let origin = self.reading.origin(&key.span());
+            (Sourced { value: key.get_ref().to_string(), origin }, value)
+        })
+    }
+
+    /// Reports every key that nobody asked for.
+    pub(super) fn finish(self) {
+        for (key, _) in self.entries().filter(|(key, _)| !self.known.contains(&key.value.as_str())) {
+            let problem = Problem::new(key.origin, format!("unknown key `{}`", self.dotted(&key.value)));
+            let help = match suggest::nearest(&key.value, self.known.iter().copied()) {
+                Some(near) => format!("did you mean `{near}`?"),
+                None => format!("known here: {}", self.known.join(", ")),
+            };
+            self.reading.report(problem.help(help));
+        }
+    }
+
+    /// A table below this one.
+    pub(super) fn table(&mut self, key: &'static str) -> Option<Table<'t>> {
+        let node = self.get(key)?;
+        self.as_table(key, node)
+    }
+
+    /// `node` as a table that stands below this one under `key`.
+    pub(super) fn as_table(&self, key: &str, node: Node<'t>) -> Option<Table<'t>> {
+        match node.get_ref() {
+            DeValue::Table(table) => {
+                Some(Table { reading: self.reading, path: self.dotted(key), table, known: Vec::new() })
+            }
+            _ => self.mistyped(key, node, "a table"),
+        }
+    }
+
+    /// A string.
+    pub(super) fn string(&mut self, key: &'static str) -> Option<Sourced<String>> {
+        let node = self.get(key)?;
+        self.as_string(key, node)
+    }
+
+    /// `node` as a string.
+    pub(super) fn as_string(&self, key: &str, node: Node<'t>) -> Option<Sourced<String>> {
+        match node.get_ref() {
+            DeValue::String(text) => {
+                Some(Sourced { value: text.to_string(), origin: self.reading.origin(&node.span()) })
+            }
+            _ => self.mistyped(key, node, "a string"),
+        }
+    }
+
+    /// A list of strings; empty when the key is absent.
+    pub(super) fn strings(&mut self, key: &'static str) -> Vec<Sourced<String>> {
+        let items = self.list(key);
+        items.into_iter().filter_map(|item| self.as_string(key, item)).collect()
+    }
+
+    /// The items of a list; empty when the key is absent.
+    pub(super) fn list(&mut self, key: &'static str) -> Vec<Node<'t>> {
+        let Some(node) = self.get(key) else { return Vec::new() };
+        match node.get_ref() {
+            DeValue::Array(items) => items.iter().collect(),
+            _ => {
+                let _: Option<()> = self.mistyped(key, node, "a list");
+                Vec::new()
+            }
+        }
+    }
+
+    /// `true` or `false`.
+    pub(super) fn boolean(&mut self, key: &'static str) -> Option<Sourced<bool>> {
+        let node = self.get(key)?;
+        match node.get_ref() {
+            DeValue::Boolean(value) => {
+                Some(Sourced { value: *value, origin: self.reading.origin(&node.span()) })
+            }
+            _ => self.mistyped(key, node, "true or false"),
+        }
+    }
+
+    /// A whole number of at least `least`.
+    pub(super) fn integer(&mut self, key: &'static str, least: u32) -> Option<Sourced<u32>> {
+        let node = self.get(key)?;
+        self.as_integer(key, node, least)
+    }
+
+    /// A whole number, or `"none"`.
+    pub(super) fn integer_or_none(&mut self, key: &'static str, least: u32) -> Option<Sourced<Option<u32>>> {
+        let node = self.get(key)?;
+        let origin = self.reading.origin(&node.span());
+        match node.get_ref() {
+            DeValue::String(text) if text == "none" => Some(Sourced { value: None, origin }),
+            DeValue::Integer(_) => {
+                self.as_integer(key, node, least).map(|found| Sourced { value: Some(found.value), origin })
+            }
+            _ => self.mistyped(key, node, "a whole number or \"none\""),
+        }
+    }
+
+    fn as_integer(&self, key: &str, node: Node<'t>, least: u32) -> Option<Sourced<u32>> {
+        let DeValue::Integer(number) = node.get_ref() else {
+            return self.mistyped(key, node, "a whole number");
+        };
+        let value =
+            i64::from_str_radix(number.as_str(), number.radix()).ok().and_then(|n| u32::try_from(n).ok());
+        match value.filter(|value| *value >= least) {
+            Some(value) => Some(Sourced { value, origin: self.reading.origin(&node.span()) }),
+            None => {
+                let message =
+                    format!("`{}` is {number}; it is a whole number from {least} up", self.dotted(key));
+                self.refuse(node, message)
+            }
+        }
+    }
+
+    /// One word of a fixed list.
+    pub(super) fn choice<T: Copy>(&mut self, key: &'static str, words: &[(&str, T)]) -> Option<Sourced<T>> {
+        let found = self.string(key)?;
+        if let Some((_, value)) = words.iter().find(|(word, _)| *word == found.value) {
+            return Some(Sourced { value: *value, origin: found.origin });
+        }
+        let message = format!("`{}` cannot be \"{}\"", self.dotted(key), found.value.escape_debug());
+        let words: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
+        let help = match suggest::nearest(&found.value, words.iter().copied()) {
+            Some(near) => format!("did you mean \"{near}\"?"),
+            None => format!("it is one of: {}", words.join(", ")),
+        };
+        self.reading.report(Problem::new(found.origin, message).help(help));
+        None
+    }
+
+    /// Bytes, as `"1GiB"`.
+    pub(super) fn bytes(&mut self, key: &'static str) -> Option<Sourced<u64>> {
+        let found = self.string(key)?;
+        self.amount(key, found, quantity::bytes)
+    }
+
+    /// Bytes, or `"none"`.
+    pub(super) fn bytes_or_none(&mut self, key: &'static str) -> Option<Sourced<Option<u64>>> {
+        let found = self.string(key)?;
+        self.amount(key, found, |text| or_none(text, quantity::bytes))
+    }
+
+    /// A time, as `"60s"`.
+    pub(super) fn duration(&mut self, key: &'static str) -> Option<Sourced<Duration>> {
+        let found = self.string(key)?;
+        self.amount(key, found, quantity::duration)
+    }
+
+    /// A time, or `"none"`.
+    pub(super) fn duration_or_none(&mut self, key: &'static str) -> Option<Sourced<Option<Duration>>> {
+        let found = self.string(key)?;
+        self.amount(key, found, |text| or_none(text, quantity::duration))
+    }
+
+    /// A rate, as `"60/min"`: its form.
+    pub(super) fn rate(&mut self, key: &'static str) -> Option<Sourced<()>> {
+        let found = self.string(key)?;
+        self.amount(key, found, quantity::rate)
+    }
+
+    fn amount<T>(
+        &self,
+        key: &str,
+        found: Sourced<String>,
+        read: impl Fn(&str) -> Result<T, quantity::Error>,
+    ) -> Option<Sourced<T>> {
+        match read(&found.value) {
+            Ok(value) => Some(Sourced { value, origin: found.origin }),
+            Err(error) => {
+                let problem = Problem::new(found.origin, format!("`{}`: {error}", self.dotted(key)));
+                self.reading.report(problem);
+                None
+            }
+        }
+    }
+
+    /// Notes that `node` is not what its key wants.
+    pub(super) fn mistyped<T>(&self, key: &str, node: Node<'t>, wanted: &str) -> Option<T> {
+        let found = match node.get_ref() {
+            DeValue::String(_) => "a string",
+            DeValue::Integer(_) => "a whole number",
+            DeValue::Float(_) => "a number with a point",
+            DeValue::Boolean(_) => "true or false",
+            DeValue::Datetime(_) => "a date",
+            DeValue::Array(_) => "a list",
+            DeValue::Table(_) => "a table",
+        };
+        self.refuse(node, format!("`{}` is {found}; it must be {wanted}", self.dotted(key)))
+    }
+
+    fn refuse<T>(&self, node: Node<'t>, message: String) -> Option<T> {
+        self.reading.report(Problem::new(self.reading.origin(&node.span()), message));
+        None
+    }
+}
+
+fn or_none<T>(
+    text: &str,
+    read: impl Fn(&str) -> Result<T, quantity::Error>,
+) -> Result<Option<T>, quantity::Error> {
+    if text == "none" { Ok(None) } else { read(text).map(Some) }
+}

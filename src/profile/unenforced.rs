@@ -1,0 +1,148 @@
+//! The keys that a profile may have by its format and that nothing enforces yet: their form is checked, and then they
+//! are refused.
+//!
+//! A rule that is accepted and not enforced is worse than none: its author believes in it. An empty list of hosts is
+//! no such rule, for no network is what there is.
+
+use globset::Glob;
+
+use crate::policy::grant::Origin;
+use crate::profile::problem::Problem;
+use crate::profile::tree::{Node, Reading, Sourced, Table};
+
+/// Refuses a key that nothing enforces.
+pub(super) fn report(reading: &Reading<'_>, origin: Origin, what: &str) {
+    report_with(reading, origin, what, "leave it out; it is refused so that nobody relies on it");
+}
+
+/// Refuses a key that nothing enforces, with its own help.
+pub(super) fn report_with(reading: &Reading<'_>, origin: Origin, what: &str, help: &str) {
+    reading.report(Problem::new(origin, format!("{what} is not enforced by this version")).help(help));
+}
+
+/// Globs on tool names.
+pub(super) fn globs(table: &mut Table<'_>, key: &'static str) -> Vec<Sourced<String>> {
+    let found = table.strings(key);
+    for glob in &found {
+        if let Err(error) = Glob::new(&glob.value) {
+            let message = format!("`{}` is no pattern: {}", glob.value.escape_debug(), error.kind());
+            table.reading().report(Problem::new(glob.origin.clone(), message));
+        }
+    }
+    found
+}
+
+/// `[network]`.
+pub(super) fn network(mut table: Table<'_>) {
+    for key in ["allow", "local", "unix", "listen"] {
+        let found = table.strings(key);
+        let checks: fn(&str) -> bool =
+            if key == "unix" { |path| path.starts_with('/') } else { is_host_and_port };
+        for item in &found {
+            if checks(&item.value) {
+                continue;
+            }
+            let wanted = if key == "unix" { "an absolute path" } else { "HOST:PORT" };
+            let message = format!("`{}` is not {wanted}", item.value.escape_debug());
+            table.reading().report(Problem::new(item.origin.clone(), message));
+        }
+        if let Some(first) = found.first() {
+            let what = format!("`network.{key}` with entries");
+            let help = "leave the list empty: the server has no network at all";
+            report_with(table.reading(), first.origin.clone(), &what, help);
+        }
+    }
+    table.finish();
+}
+
+fn is_host_and_port(text: &str) -> bool {
+    text.rsplit_once(':').is_some_and(|(host, port)| {
+        !host.is_empty()
+            && !host.contains(|c: char| c.is_whitespace() || c.is_control() || c == '/')
+            && port.parse::<u16>().is_ok_and(|port| port > 0)
+    })
+}
+
+/// The keys of `[tools]` besides `default` and `deny`.
+pub(super) fn tools(table: &mut Table<'_>) {
+    let reading = table.reading();
+    if let Some(first) = globs(table, "ask").first() {
+        report(reading, first.origin.clone(), "`tools.ask`");
+    }
+    if let Some(found) = table.rate("calls") {
+        report(reading, found.origin, "`tools.calls`");
+    }
+    if let Some(found) = table.duration("timeout") {
+        report(reading, found.origin, "`tools.timeout`");
+    }
+    if let Some(rules) = table.table("rule") {
+        for (tool, node) in rules.entries() {
+            if let Some(rule) = rules.as_table(&tool.value, node) {
+                tool_rule(rule);
+            }
+            report(reading, tool.origin, &format!("`{}`", rules.dotted(&tool.value)));
+        }
+    }
+}
+
+fn tool_rule(mut rule: Table<'_>) {
+    rule.duration("timeout");
+    rule.rate("calls");
+    rule.choice("unknown_fields", &[("reject", ()), ("allow", ())]);
+    if let Some(arguments) = rule.table("argument") {
+        for (name, node) in arguments.entries() {
+            let Some(mut argument) = arguments.as_table(&name.value, node) else { continue };
+            for list in ["within", "extensions", "deny_prefix", "one_of", "hosts"] {
+                argument.strings(list);
+            }
+            argument.string("pattern");
+            argument.integer("max_length", 0);
+            argument.finish();
+        }
+    }
+    rule.finish();
+}
+
+/// The keys of `[protocol]` besides the framing limits and `stdout`.
+pub(super) fn protocol(table: &mut Table<'_>) {
+    let reading = table.reading();
+    if let Some(found) = table.choice("unknown_fields", &[("reject", ()), ("allow", ())]) {
+        report(reading, found.origin, "`protocol.unknown_fields`");
+    }
+    if let Some(found) = table.choice("pins", &[("enforce", ()), ("warn", ()), ("off", ())]) {
+        report(reading, found.origin, "`protocol.pins`");
+    }
+    let Some(node) = table.get("server_requests") else { return };
+    let Some(mut requests) = table.as_table("server_requests", node) else { return };
+    for key in ["roots", "elicitation", "sampling"] {
+        if let Some(found) = requests.choice(key, &[("allow", ()), ("ask", ()), ("deny", ())]) {
+            report(reading, found.origin, &format!("`protocol.server_requests.{key}`"));
+        }
+    }
+    requests.finish();
+}
+
+/// `[confirm]`.
+pub(super) fn confirm(mut table: Table<'_>) {
+    let reading = table.reading();
+    let items = table.list("channels");
+    if let Some(first) = items.first() {
+        report(reading, reading.origin(&first.span()), "`confirm.channels`");
+    }
+    for item in items {
+        channel(&table, item);
+    }
+    if let Some(found) = table.duration("timeout") {
+        report(reading, found.origin, "`confirm.timeout`");
+    }
+    table.finish();
+}
+
+fn channel<'t>(table: &Table<'t>, node: Node<'t>) {
+    let Some(found) = table.as_string("channels", node) else { return };
+    if !["elicitation", "desktop", "terminal"].contains(&found.value.as_str()) {
+        let message = format!("`confirm.channels` cannot hold \"{}\"", found.value.escape_debug());
+        let help = "it holds: elicitation, desktop, terminal";
+        table.reading().report(Problem::new(found.origin, message).help(help));
+    }
+}

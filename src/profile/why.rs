@@ -1,0 +1,209 @@
+//! `profile why`: would this be allowed, and which line decides?
+//!
+//! The answer is found as the kernel finds it, by inode on the way up from the path, so it holds through symlinks and
+//! for paths that do not exist yet. The nearest grant that gives the access is the line that decides.
+
+use std::io;
+use std::path::Path;
+
+use serde::Serialize;
+
+use crate::policy::ToolDefault;
+use crate::policy::grant::{Access, Grant, Origin};
+use crate::policy::protected::is_protected;
+use crate::policy::reason::Reason;
+use crate::policy::verdict::{Denial, Layer, Remedy, Ruling};
+use crate::profile::Resolved;
+use crate::profile::context::Context;
+use crate::profile::lint;
+use crate::profile::place::{Place, Places};
+use crate::profile::refusal::Refusals;
+
+/// An answer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Answer {
+    /// Allowed or refused.
+    pub verdict: Ruling,
+    /// Why it is refused; `None` when it is allowed.
+    pub denial: Option<Denial>,
+    /// The line that decides; `None` when it is the lack of one.
+    pub line: Option<Origin>,
+    /// The answer in words.
+    pub because: String,
+    /// What could make the answer another one: grants that are not known without the server's command.
+    pub note: Option<String>,
+}
+
+/// Why there is no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The path cannot be looked at.
+    #[error("cannot look at {path}: {source}")]
+    Unreadable {
+        /// The path, or a place it is compared with.
+        path: String,
+        /// What the kernel said.
+        source: io::Error,
+    },
+}
+
+impl Answer {
+    fn allow(line: Option<Origin>, because: String) -> Self {
+        Answer { verdict: Ruling::Allow, denial: None, line, because, note: None }
+    }
+
+    fn deny(reason: Reason, layer: Layer, remedy: Remedy, line: Option<Origin>, because: String) -> Self {
+        let denial = Some(Denial { reason, layer, remedy });
+        Answer { verdict: Ruling::Deny, denial, line, because, note: None }
+    }
+}
+
+/// Whether a path may be read, written or executed.
+///
+/// # Errors
+/// The path, or a place that it is compared with, cannot be looked at.
+pub fn path(resolved: &Resolved, context: &Context, access: Access, asked: &Path) -> Result<Answer, Error> {
+    let places = Places::default();
+    let unreadable =
+        |path: &Path, source: io::Error| Error::Unreadable { path: path.display().to_string(), source };
+    let place = places.find(asked).map_err(|error| unreadable(asked, error))?;
+    let refusals = Refusals::new(context, &places).map_err(|(path, error)| unreadable(&path, error))?;
+    if place.path.starts_with("/proc") {
+        let because = "the broker serves the server's own part of /proc, and nothing else".to_owned();
+        let remedy = Remedy::WhyNot("no profile can grant /proc".into());
+        return Ok(Answer::deny(Reason::FsProc, Layer::Broker, remedy, None, because));
+    }
+    let query = Query { resolved, places: &places, place: &place, access };
+    match query.nearest(access) {
+        Some(grant) => Ok(query.granted(grant)),
+        None => Ok(Answer { note: open(resolved), ..query.refused(&refusals) }),
+    }
+}
+
+/// Grants that still have a variable in them, in words.
+fn open(resolved: &Resolved) -> Option<String> {
+    let policy = &resolved.policy;
+    let lists = [&policy.filesystem.read, &policy.filesystem.write, &policy.process.execute];
+    let open: Vec<String> = lists
+        .into_iter()
+        .flatten()
+        .filter(|grant| !grant.path.is_absolute())
+        .map(|grant| format!("{} ({})", grant.path.display(), grant.origin))
+        .collect();
+    let arguments = policy.process.arguments_as_paths.is_some() && !open.is_empty();
+    let more = if arguments { ", and the command's path arguments" } else { "" };
+    (!open.is_empty()).then(|| format!("not counted: {}{more}; give the command after `--`", open.join(", ")))
+}
+
+struct Query<'q> {
+    resolved: &'q Resolved,
+    places: &'q Places,
+    place: &'q Place,
+    access: Access,
+}
+
+impl<'q> Query<'q> {
+    /// The nearest grant that gives `access` to the path.
+    fn nearest(&self, access: Access) -> Option<&'q Grant> {
+        let policy = &self.resolved.policy;
+        let lists: &[&[Grant]] = match access {
+            // Writable and executable files are readable too.
+            Access::Read => &[&policy.filesystem.read, &policy.filesystem.write, &policy.process.execute],
+            Access::Write => &[&policy.filesystem.write],
+            Access::Execute => &[&policy.process.execute],
+        };
+        lists
+            .iter()
+            .flat_map(|list| list.iter())
+            .filter(|grant| grant.path.is_absolute())
+            .filter_map(|grant| {
+                // A grant that does not exist was left out of the plan.
+                let place = self.places.find(&grant.path).ok().filter(Place::exists)?;
+                Some((place.distance(self.place)?, grant))
+            })
+            .min_by_key(|(distance, grant)| (*distance, grant.origin.clone()))
+            .map(|(_, grant)| grant)
+    }
+
+    fn granted(&self, grant: &Grant) -> Answer {
+        let path = self.place.path.display();
+        let line = Some(grant.origin.clone());
+        if self.access == Access::Write
+            && let Some(name) = self.protected(grant)
+        {
+            let because = format!("{path} is a protected name (`{name}`) inside a write grant");
+            let remedy = Remedy::Line(format!("[filesystem] unprotected = [\"{name}\"]"));
+            return Answer::deny(Reason::FsWriteProtected, Layer::Broker, remedy, line, because);
+        }
+        let because = match &grant.reason {
+            Some(reason) => format!("{} is granted: {reason}", grant.path.display()),
+            None => format!("{} is granted", grant.path.display()),
+        };
+        Answer::allow(line, because)
+    }
+
+    fn protected(&self, grant: &Grant) -> Option<&'static str> {
+        let granted = self.places.find(&grant.path).ok()?;
+        let below = self.place.path.strip_prefix(&granted.path).ok()?;
+        is_protected(below, &self.resolved.policy.filesystem.unprotected)
+    }
+
+    fn refused(&self, refusals: &Refusals) -> Answer {
+        let path = self.place.path.display();
+        let never = refusals.of(self.access, self.place);
+        let remedy = match never.first() {
+            Some(never) => Remedy::WhyNot(format!("no profile can grant it: {}", never.what)),
+            None if self.access == Access::Execute => {
+                Remedy::Line(format!("[process] execute = [\"{path}\"]"))
+            }
+            None => {
+                let key = if self.access == Access::Read { "read" } else { "write" };
+                Remedy::Line(format!("[filesystem] {key} = [\"{path}\"]"))
+            }
+        };
+        let (reason, line, because) = match self.access {
+            Access::Read if never.is_empty() => {
+                (Reason::FsReadNotGranted, None, format!("no grant reaches {path}"))
+            }
+            Access::Read => (Reason::FsReadSecret, None, format!("{path} is never granted")),
+            Access::Execute => {
+                (Reason::ExecNotGranted, None, format!("no line of `process.execute` names {path}"))
+            }
+            Access::Write => match self.nearest(Access::Read) {
+                Some(grant) => {
+                    let because = format!("{} is granted for reading only", grant.path.display());
+                    (Reason::FsWriteReadOnly, Some(grant.origin.clone()), because)
+                }
+                None => (Reason::FsWriteNotGranted, None, format!("no grant reaches {path}")),
+            },
+        };
+        Answer::deny(reason, Layer::Landlock, remedy, line, because)
+    }
+}
+
+/// Whether a tool may be called.
+pub fn tool(resolved: &Resolved, tool: &str) -> Answer {
+    let tools = &resolved.policy.tools;
+    if let Some(pattern) = tools.deny.iter().find(|pattern| lint::denies(&pattern.glob, tool)) {
+        let because = format!("`tools.deny` names it with \"{}\"", pattern.glob);
+        let remedy =
+            Remedy::Line(format!("take \"{}\" out of tools.deny at {}", pattern.glob, pattern.origin));
+        return Answer::deny(Reason::ToolDenied, Layer::Gate, remedy, Some(pattern.origin.clone()), because);
+    }
+    let line = tools.default_origin.clone();
+    match tools.default {
+        ToolDefault::Allow => Answer::allow(line, "`tools.default` is allow, and no list names it".into()),
+        ToolDefault::Deny => {
+            let because = "`tools.default` is deny".to_owned();
+            let remedy = Remedy::Line("[tools] default = \"allow\"".into());
+            Answer::deny(Reason::ToolNotListed, Layer::Gate, remedy, line, because)
+        }
+    }
+}
+
+/// Whether a host may be reached: never, while there is no network.
+pub fn host(host: &str) -> Answer {
+    let because = format!("{host}: the server has no network");
+    let remedy = Remedy::WhyNot("this version enforces no network rules, so it grants none".into());
+    Answer::deny(Reason::NetNone, Layer::Network, remedy, None, because)
+}

@@ -1,0 +1,92 @@
+//! From a policy and a command to what `init` is sent, and to what the broker predicts with.
+//!
+//! Everything that can be refused is refused here, before anything of the server exists.
+
+use std::os::fd::OwnedFd;
+use std::os::unix::ffi::OsStrExt;
+use std::sync::Arc;
+
+use crate::policy::grant::{Access, Grant, Origin};
+use crate::sandbox::filter::{self, Choices};
+use crate::sandbox::plan::Plan;
+use crate::sandbox::rules::{self, Rules};
+use crate::sandbox::support::{Enforceable, Support};
+use crate::session::{Error, Request};
+
+/// What is ready to be launched.
+pub(super) struct Assembly {
+    pub(super) plan: Plan,
+    pub(super) rules: Arc<Rules>,
+    pub(super) inner: OwnedFd,
+    pub(super) outer: Option<OwnedFd>,
+    pub(super) enforceable: Enforceable,
+}
+
+pub(super) fn assemble(request: &Request) -> Result<Assembly, Error> {
+    let enforceable = Support::probe().meet(&request.policy.require)?;
+    let own = own_grants(request);
+    let grants = granted(request).chain(own.iter().map(|(access, grant)| (*access, grant)));
+    let rules = Rules::open(grants)?;
+    let inner = rules.ruleset(enforceable.landlock_abi)?;
+    let outer = rules::scopes(enforceable.landlock_abi)?;
+    let filter = filter::compile(Choices {
+        signal_scope: enforceable.scopes,
+        nested_seccomp: request.policy.process.nested_seccomp,
+        file_reads: request.policy.audit.file_reads,
+    })?;
+    let limits = &request.policy.limits;
+    let plan = Plan {
+        program: request.command.path.as_os_str().as_bytes().to_vec(),
+        argv: request.command.argv.iter().map(|word| word.as_bytes().to_vec()).collect(),
+        environment: request.environment.vars.iter().map(variable).collect(),
+        cwd: request.cwd.as_os_str().as_bytes().to_vec(),
+        memory: limits.memory,
+        open_files: limits.open_files,
+        file_size: limits.file_size,
+        // RLIMIT_CPU counts whole seconds, and 0 would be none at all.
+        cpu_time: limits.cpu_time.map(|time| time.as_secs().max(1)),
+        scopes: outer.is_some(),
+        log_new_exec: enforceable.landlock_abi >= 7,
+        supervisor: std::process::id(),
+        filter,
+    };
+    Ok(Assembly { plan, rules: Arc::new(rules), inner, outer, enforceable })
+}
+
+fn variable((name, value): &(std::ffi::OsString, std::ffi::OsString)) -> Vec<u8> {
+    [name.as_bytes(), b"=", value.as_bytes()].concat()
+}
+
+fn granted(request: &Request) -> impl Iterator<Item = (Access, &Grant)> {
+    let policy = &request.policy;
+    let read = policy.filesystem.read.iter().map(|grant| (Access::Read, grant));
+    let write = policy.filesystem.write.iter().map(|grant| (Access::Write, grant));
+    let execute = policy.process.execute.iter().map(|grant| (Access::Execute, grant));
+    read.chain(write).chain(execute)
+}
+
+/// What every server gets: its own folders, and the files of its own command.
+fn own_grants(request: &Request) -> Vec<(Access, Grant)> {
+    let grant = |access, path: &std::path::Path, reason: &str| {
+        let grant = Grant {
+            path: path.to_owned(),
+            reason: Some(reason.to_owned()),
+            optional: false,
+            origin: Origin::caponier(),
+        };
+        (access, grant)
+    };
+    let command = &request.command;
+    let mut own = vec![
+        grant(Access::Write, request.folders.tmp(), "the session's own TMPDIR"),
+        grant(Access::Write, request.folders.home(), "the server's own HOME"),
+        grant(Access::Execute, &command.target, "the command that is run"),
+    ];
+    for interpreter in command.interpreters.iter().chain(&command.loaders) {
+        own.push(grant(Access::Execute, &interpreter.target, "what the command is executed with"));
+    }
+    if let Some(script) = &command.script {
+        own.push(grant(Access::Read, &script.target, "the script that the command is"));
+    }
+    own
+}

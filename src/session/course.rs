@@ -1,0 +1,366 @@
+//! The course of a run: one loop over everything that can happen to it.
+
+use std::os::fd::AsFd;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+
+use crate::audit::writer::Writer;
+use crate::event::{Cause, Emitter, Event, ProcessExit, Rusage, Status};
+use crate::notify::{Broker, Settings as BrokerSettings};
+use crate::relay::{self, Ends, Notice, Relay};
+use crate::sandbox::control::{Order, Report, Step};
+use crate::sandbox::rules::Rules;
+use crate::sandbox::support::Enforceable;
+use crate::session::assemble::Assembly;
+use crate::session::{Error, Request, start};
+use crate::supervisor::lifecycle::{Action, Input, Lifecycle, State};
+use crate::supervisor::{Conversation, Init};
+use crate::sys::descriptor;
+
+/// Sent by the kernel when the thread that started us ends; ignored by default, so harmless before it is handled.
+pub(super) const PARENT_EXIT: i32 = libc::SIGURG;
+/// How long a log may be unwritable before the session ends.
+const LONGEST_AUDIT_FAILURE: Duration = Duration::from_secs(30);
+/// How often a failing log is tried again.
+const AUDIT_RETRY: Duration = Duration::from_secs(1);
+/// How long the last bytes may take to a client that has closed its side, or that was told to end.
+const LAST_BYTES: Duration = Duration::from_secs(1);
+
+/// Signals that are taken, and passed on.
+const SIGNALS: [i32; 6] =
+    [libc::SIGTERM, libc::SIGINT, libc::SIGHUP, libc::SIGQUIT, libc::SIGUSR1, libc::SIGUSR2];
+
+/// What became of a run.
+pub(super) struct Ended {
+    pub(super) status: Option<Status>,
+    pub(super) cause: Cause,
+    pub(super) rusage: Option<Rusage>,
+    pub(super) failed: Option<(Step, i32)>,
+}
+
+/// One run under way.
+pub(super) struct Course<'a> {
+    init: &'a Init,
+    request: &'a Request,
+    emitter: &'a Emitter,
+    writer: &'a Arc<Writer>,
+    conversation: Conversation,
+    notices: UnboundedReceiver<Notice>,
+    relay: Relay,
+    rules: Arc<Rules>,
+    enforceable: Enforceable,
+    exe_sha256: Option<String>,
+    hold_forks: Arc<AtomicBool>,
+    lifecycle: Lifecycle,
+    parent: u32,
+    server: Option<(u32, bool)>,
+    listener: Option<std::os::fd::OwnedFd>,
+    broker: Option<JoinHandle<std::io::Result<()>>>,
+    status: Option<Status>,
+    rusage: Option<Rusage>,
+    failed: Option<(Step, i32)>,
+    wall: Option<Instant>,
+    stdout_ended: bool,
+}
+
+/// What woke the loop.
+enum Woken {
+    Report(Option<Report>),
+    Notice(Notice),
+    Signal(i32),
+    Time,
+}
+
+impl<'a> Course<'a> {
+    /// Sends the plan and starts the relay.
+    pub(super) fn begin(
+        init: &'a Init,
+        request: &'a Request,
+        assembly: Assembly,
+        emitter: &'a Emitter,
+        writer: &'a Arc<Writer>,
+        exe_sha256: Option<String>,
+    ) -> Result<Course<'a>, Error> {
+        let parent = super::watch_parent()?;
+        let Assembly { plan, rules, inner, outer, enforceable } = assembly;
+        let conversation = init.conversation()?;
+        let streams = init.launch(&plan, inner, outer)?;
+        let (told, notices) = unbounded_channel();
+        let ends = Ends {
+            client_in: descriptor::duplicate_above(std::io::stdin().as_fd(), 3)?,
+            client_out: descriptor::duplicate_above(std::io::stdout().as_fd(), 3)?,
+            client_err: descriptor::duplicate_above(std::io::stderr().as_fd(), 3)?,
+            server_in: streams.stdin,
+            server_out: streams.stdout,
+            server_err: streams.stderr,
+        };
+        let relay = relay::start(ends, &relay::Settings::from(&request.policy), emitter.clone(), told)?;
+        let wall = request.policy.limits.wall_time.map(|time| Instant::now() + time);
+        Ok(Course {
+            init,
+            request,
+            emitter,
+            writer,
+            conversation,
+            notices,
+            relay,
+            rules,
+            enforceable,
+            exe_sha256,
+            hold_forks: Arc::new(AtomicBool::new(false)),
+            lifecycle: Lifecycle::default(),
+            parent,
+            server: None,
+            listener: None,
+            broker: None,
+            status: None,
+            rusage: None,
+            failed: None,
+            wall,
+            stdout_ended: false,
+        })
+    }
+
+    /// Until nothing of the tree is left.
+    pub(super) async fn run(mut self) -> Ended {
+        let mut signals = match Signals::new() {
+            Ok(signals) => signals,
+            Err(error) => return self.broke(&error.to_string()).await,
+        };
+        loop {
+            let deadline = self.deadline();
+            let woken = tokio::select! {
+                biased;
+                report = self.conversation.next() => Woken::Report(report.unwrap_or_else(|error| {
+                    tracing::error!(%error, "init cannot be understood; its tree is ended");
+                    None
+                })),
+                Some(notice) = self.notices.recv() => Woken::Notice(notice),
+                number = signals.next() => Woken::Signal(number),
+                () = until(deadline) => Woken::Time,
+            };
+            let action = match woken {
+                Woken::Report(Some(Report::Gone) | None) => break,
+                Woken::Report(Some(report)) => self.report(report),
+                Woken::Notice(notice) => self.notice(notice),
+                Woken::Signal(PARENT_EXIT) => self.parent_exit(),
+                Woken::Signal(number) => self.lifecycle.on(Input::Signal(number), Instant::now()),
+                Woken::Time => self.time(),
+            };
+            self.act(action);
+        }
+        self.finish().await
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        let audit = self.writer.failing_since().map(|_| Instant::now() + AUDIT_RETRY);
+        [self.lifecycle.deadline(), self.wall, audit].into_iter().flatten().min()
+    }
+
+    fn report(&mut self, report: Report) -> Action {
+        match report {
+            Report::Started { pid, bounding_dropped } => self.server = Some((pid, bounding_dropped)),
+            Report::Listener(listener) => self.listener = Some(listener),
+            Report::Failed { step, errno } => self.failed = Some((step, errno)),
+            Report::Exited { status, rusage } => {
+                self.status = Some(status);
+                self.rusage = Some(rusage);
+                return self.lifecycle.on(Input::ServerEnded, Instant::now());
+            }
+            Report::Gone => {}
+        }
+        if let (Some((_, bounding_dropped)), Some(listener)) = (self.server, self.listener.take()) {
+            if let Err(error) = self.start_broker(listener, bounding_dropped) {
+                // Without a broker every notification fails: the server cannot start. End it at once.
+                tracing::error!(%error, "the notification broker could not be started");
+                return Action::Kill;
+            }
+        }
+        Action::None
+    }
+
+    fn start_broker(
+        &mut self,
+        listener: std::os::fd::OwnedFd,
+        bounding_dropped: bool,
+    ) -> Result<(), std::io::Error> {
+        let started =
+            start::session_start(self.request, &self.enforceable, bounding_dropped, self.exe_sha256.take());
+        let emitter = self.emitter.clone();
+        let settings = BrokerSettings {
+            rules: Arc::clone(&self.rules),
+            context: self.request.context.clone(),
+            processes: self.request.policy.limits.processes,
+            init: self.init.pid(),
+            scopes: self.enforceable.scopes,
+            hold_forks: Arc::clone(&self.hold_forks),
+            first: Box::new(move || emitter.emit(&Event::SessionStart(Box::new(started))).map(drop)),
+        };
+        let broker = Broker::new(listener, self.emitter.clone(), settings)?;
+        let thread = std::thread::Builder::new().name("notify".into()).spawn(move || broker.serve())?;
+        self.broker = Some(thread);
+        Ok(())
+    }
+
+    fn notice(&mut self, notice: Notice) -> Action {
+        let now = Instant::now();
+        match notice {
+            Notice::ClientClosed => self.lifecycle.on(Input::ClientClosed, now),
+            Notice::ClientGone => self.lifecycle.on(Input::ClientGone, now),
+            Notice::AuditFailed { detail } => {
+                tracing::error!(%detail, "the log cannot be written: calls are refused until it can");
+                Action::None
+            }
+            Notice::AuditRestored => {
+                tracing::warn!("the log can be written again");
+                Action::None
+            }
+            Notice::ServerStdoutClosed => {
+                self.stdout_ended = true;
+                Action::None
+            }
+            Notice::ServerStdinClosed | Notice::ServerStderrClosed => Action::None,
+        }
+    }
+
+    /// A thread of the client's ended; only when it was the client itself does that mean anything.
+    fn parent_exit(&mut self) -> Action {
+        let parent = nix::unistd::getppid().as_raw().unsigned_abs();
+        if parent == self.parent {
+            return Action::None;
+        }
+        self.relay.close_server_stdin();
+        self.lifecycle.on(Input::ClientGone, Instant::now())
+    }
+
+    fn time(&mut self) -> Action {
+        let now = Instant::now();
+        if self.wall.is_some_and(|wall| now >= wall) {
+            self.wall = None;
+            tracing::warn!("limits.wall_time is over: the server is ended");
+            return self.lifecycle.on(Input::WallTime, now);
+        }
+        if let Some(since) = self.writer.failing_since() {
+            let _ = self.writer.retry();
+            if self.writer.failing_since().is_some() && since.elapsed() >= LONGEST_AUDIT_FAILURE {
+                return self.lifecycle.on(Input::AuditFailed, now);
+            }
+        }
+        self.lifecycle.on(Input::Tick { unanswered: self.relay.unanswered() }, now)
+    }
+
+    fn act(&mut self, action: Action) {
+        match action {
+            Action::None => {}
+            Action::Signal(number) => self.init.order(&Order::Signal(number)),
+            Action::Kill => {
+                self.hold_forks.store(true, Ordering::Release);
+                self.init.order(&Order::Kill);
+            }
+        }
+    }
+
+    /// The tree is gone: what it wrote still reaches the client, then the log is closed.
+    async fn finish(mut self) -> Ended {
+        self.last_bytes().await;
+        if let Some(broker) = self.broker.take() {
+            match broker.join() {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => tracing::error!(%error, "the notification broker ended early"),
+                Err(_) => tracing::error!("the notification broker ended in a panic"),
+            }
+        }
+        if let Err(unwritable) = self.relay.finish() {
+            tracing::error!(%unwritable, "the end of the calls is not in the log");
+        }
+        if let Some((pid, _)) = self.server {
+            let exit = ProcessExit { pid, status: self.status, rusage: self.rusage };
+            let _ = self.emitter.emit(&Event::ProcessExit(exit));
+        }
+        let failed_early = self.status.is_none() && self.lifecycle.state() != State::Ended;
+        let cause = match self.lifecycle.cause() {
+            Cause::ServerExit if failed_early => Cause::SupervisorError,
+            cause => cause,
+        };
+        Ended { status: self.status, cause, rusage: self.rusage, failed: self.failed }
+    }
+
+    /// Everything of the server's stdout is in our pipe by now. A living client gets it however slow it reads; one
+    /// that closed its side, or that had the session ended, gets a moment.
+    async fn last_bytes(&mut self) {
+        let mut limit = (self.lifecycle.cause() != Cause::ServerExit).then(|| Instant::now() + LAST_BYTES);
+        let mut signals = Signals::new().ok();
+        while !self.stdout_ended {
+            tokio::select! {
+                notice = self.notices.recv() => match notice {
+                    Some(Notice::ClientGone) | None => return,
+                    Some(Notice::ClientClosed) => {
+                        limit.get_or_insert(Instant::now() + LAST_BYTES);
+                    }
+                    Some(notice) => {
+                        let _ = self.notice(notice);
+                    }
+                },
+                () = interrupted(signals.as_mut()) => return,
+                () = until(limit) => return,
+            }
+        }
+    }
+
+    async fn broke(self, why: &str) -> Ended {
+        tracing::error!(why, "signals cannot be taken");
+        self.init.order(&Order::Kill);
+        Ended { status: None, cause: Cause::SupervisorError, rusage: None, failed: None }
+    }
+}
+
+async fn until(deadline: Option<Instant>) {
+    match deadline {
+        Some(deadline) => tokio::time::sleep_until(deadline.into()).await,
+        None => std::future::pending().await,
+    }
+}
+
+async fn interrupted(signals: Option<&mut Signals>) {
+    let Some(signals) = signals else { return std::future::pending().await };
+    loop {
+        let number = signals.next().await;
+        if matches!(number, libc::SIGTERM | libc::SIGINT | libc::SIGHUP | libc::SIGQUIT) {
+            return;
+        }
+    }
+}
+
+/// All signals that are taken.
+struct Signals {
+    streams: Vec<(i32, Signal)>,
+}
+
+impl Signals {
+    fn new() -> std::io::Result<Signals> {
+        let streams = SIGNALS
+            .iter()
+            .chain(&[PARENT_EXIT])
+            .map(|number| Ok((*number, signal(SignalKind::from_raw(*number))?)))
+            .collect::<std::io::Result<Vec<_>>>()?;
+        Ok(Signals { streams })
+    }
+
+    /// The next one. Safe to drop while it waits.
+    async fn next(&mut self) -> i32 {
+        std::future::poll_fn(|context| {
+            for (number, stream) in &mut self.streams {
+                if stream.poll_recv(context).is_ready() {
+                    return std::task::Poll::Ready(*number);
+                }
+            }
+            std::task::Poll::Pending
+        })
+        .await
+    }
+}

@@ -1,0 +1,150 @@
+//! One run, from a policy and a command to its end: wires sandbox, supervisor, relay, broker and log, and owns nothing
+//! else.
+//!
+//! The order is the promise: everything that can be refused is refused before anything of the server exists; the log
+//! is open before the server's first program runs; that program runs only once `session.start` is written; the last
+//! line is written when nothing of the tree is left.
+
+mod assemble;
+mod course;
+mod digest;
+mod start;
+
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use crate::audit::writer::{Ending, Settings as LogSettings, Writer};
+use crate::event::{Cause, Emitter, Status};
+use crate::policy::Policy;
+use crate::sandbox::command::Command;
+use crate::sandbox::control::Step;
+use crate::sandbox::environment::Environment;
+use crate::sandbox::folders::Folders;
+use crate::sandbox::{filter, init, rules, support};
+use crate::session::course::Course;
+use crate::session::digest::Digest;
+use crate::supervisor::{self, Init};
+use crate::sys::process;
+use crate::{notify, relay};
+
+/// A run that was decided on.
+pub struct Request {
+    /// What the server may do.
+    pub policy: Policy,
+    /// What is run.
+    pub command: Command,
+    /// What it finds in its environment.
+    pub environment: Environment,
+    /// Where it starts.
+    pub cwd: PathBuf,
+    /// Its own folders.
+    pub folders: Folders,
+    /// The server's name in the log.
+    pub server: String,
+    /// The session's id.
+    pub session: String,
+    /// Where the log goes.
+    pub audit_dir: PathBuf,
+    /// Our state folder, for what is remembered between runs.
+    pub state_dir: PathBuf,
+    /// What explains denials.
+    pub context: notify::Context,
+}
+
+/// How a run ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Outcome {
+    /// The server's own process; `None` when its program never ran.
+    pub status: Option<Status>,
+    /// Why.
+    pub cause: Cause,
+    /// The step of the launch that failed, with its errno.
+    pub failed: Option<(Step, i32)>,
+}
+
+/// Why there was no run: nothing of the server was started.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The kernel does not offer what the profile requires.
+    #[error(transparent)]
+    Unmet(#[from] support::Unmet),
+    /// The file rules.
+    #[error(transparent)]
+    Rules(#[from] rules::Error),
+    /// The seccomp program.
+    #[error(transparent)]
+    Filter(#[from] filter::Error),
+    /// The supervisor's own rights.
+    #[error("the supervisor could not give up its own capabilities: {0}")]
+    Capabilities(io::Error),
+    /// The process tree.
+    #[error(transparent)]
+    Supervisor(#[from] supervisor::Error),
+    /// The log.
+    #[error("the log cannot be opened: {0}")]
+    Log(#[from] crate::audit::Error),
+    /// The relay.
+    #[error(transparent)]
+    Relay(#[from] relay::Error),
+    /// The runtime, signals, threads.
+    #[error("the session could not be set up: {0}")]
+    Runtime(#[from] io::Error),
+}
+
+/// Gives up the capabilities of this process. Before anything is opened for a server: the supervisor acts on the
+/// server's behalf, and must not be able to do more than it. Call while there is one thread.
+pub fn give_up_capabilities() -> Result<(), Error> {
+    init::give_up_capabilities().map_err(Error::Capabilities)
+}
+
+/// Runs a server to its end.
+///
+/// # Errors
+/// Nothing was started. What goes wrong later is part of the [`Outcome`].
+pub fn run(init: Init, request: Request) -> Result<Outcome, Error> {
+    let assembly = assemble::assemble(&request)?;
+    let writer = Arc::new(Writer::open(&LogSettings {
+        dir: request.audit_dir.clone(),
+        session: request.session.clone(),
+        server: request.server.clone(),
+        sync: request.policy.audit.sync,
+        on_failure: request.policy.audit.on_failure,
+        rotate_at: crate::audit::writer::ROTATE_AT,
+    })?);
+    let emitter = Emitter::new(Arc::clone(&writer) as Arc<dyn crate::event::Sink>);
+    let digest = Digest::of(&request.command.target, &request.state_dir);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build()?;
+    let ended = runtime.block_on(async {
+        let course = Course::begin(&init, &request, assembly, &emitter, &writer, digest.known())?;
+        Ok::<_, Error>(course.run().await)
+    });
+    let ended = match ended {
+        Ok(ended) => ended,
+        Err(error) => {
+            // The log is open: it says that there was no run.
+            let ending = Ending { status: None, cause: Cause::SupervisorError, rusage: None };
+            let _ = writer.finish(&ending);
+            return Err(error);
+        }
+    };
+    if let Err(error) = init.join() {
+        tracing::debug!(%error, "init could not be waited for");
+    }
+    // A log that fails in the end was told on stderr by the session, and shows as cut off.
+    let _ = emitter.flush();
+    if let Some(exe) = digest.late(&request.command.target) {
+        let _ = emitter.emit(&crate::event::Event::SessionExe(exe));
+    }
+    let ending = Ending { status: ended.status, cause: ended.cause, rusage: ended.rusage };
+    if let Err(unwritable) = writer.finish(&ending) {
+        tracing::error!(%unwritable, "the end of the session is not in the log");
+    }
+    Ok(Outcome { status: ended.status, cause: ended.cause, failed: ended.failed })
+}
+
+/// Asks for a signal when the client goes away without closing our stdin, and remembers who it is.
+pub(crate) fn watch_parent() -> io::Result<u32> {
+    process::signal_on_parent_exit(course::PARENT_EXIT)?;
+    Ok(nix::unistd::getppid().as_raw().unsigned_abs())
+}

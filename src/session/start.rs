@@ -1,0 +1,91 @@
+//! The first line of a session: what runs, under what, and what is enforced.
+
+use std::path::Path;
+
+use crate::event::{Enforced, SessionStart, text};
+use crate::policy::sensitive;
+use crate::sandbox::support::Enforceable;
+use crate::session::Request;
+
+/// Everything that is known before the server's first program runs.
+pub(super) fn session_start(
+    request: &Request,
+    enforceable: &Enforceable,
+    bounding_dropped: bool,
+    exe_sha256: Option<String>,
+) -> SessionStart {
+    let argv = request.command.given.iter().map(|word| text(word.as_encoded_bytes()).into_owned()).collect();
+    let argv = sensitive::hide_words(argv);
+    let policy = &request.policy;
+    let mut degraded = enforceable.degraded.clone();
+    if policy.process.nested_seccomp {
+        degraded.push("process.nested_seccomp: the server's own filters can hide calls from the record".into());
+    }
+    if !policy.audit.file_reads {
+        degraded.push("audit.file_reads = false: what is read is not recorded, and /proc is not served".into());
+    }
+    SessionStart {
+        command: argv.join(" "),
+        argv,
+        exe: shown(&request.command.target),
+        exe_sha256,
+        cwd: shown(&request.cwd),
+        profile: policy.profile.name.clone(),
+        profile_sha256: policy.profile.sha256.clone(),
+        env: policy.profile.env.as_str(),
+        client: client(),
+        user: user(),
+        kernel: kernel(),
+        enforced: enforced(request, enforceable, bounding_dropped),
+        degraded,
+        env_removed: request.environment.removed.clone(),
+        caponier: env!("CARGO_PKG_VERSION"),
+    }
+}
+
+fn enforced(request: &Request, enforceable: &Enforceable, bounding_dropped: bool) -> Enforced {
+    let limits = &request.policy.limits;
+    let held = [
+        ("memory", limits.memory.is_some()),
+        ("processes", limits.processes.is_some()),
+        ("open_files", limits.open_files.is_some()),
+        ("file_size", limits.file_size.is_some()),
+        ("cpu_time", limits.cpu_time.is_some()),
+        ("wall_time", limits.wall_time.is_some()),
+    ];
+    Enforced {
+        landlock_abi: enforceable.landlock_abi,
+        fs: true,
+        net: "none",
+        scopes: if enforceable.scopes { vec!["signal", "abstract-unix"] } else { Vec::new() },
+        seccomp: true,
+        notify: true,
+        caps: if bounding_dropped { "dropped" } else { "dropped, bounding: kept" },
+        limits: held.iter().filter(|(_, on)| *on).map(|(name, _)| *name).collect(),
+        kill: if enforceable.scopes { "scope" } else { "loop" },
+        gate: vec!["tools", "framing"],
+    }
+}
+
+fn shown(path: &Path) -> String {
+    text(path.as_os_str().as_encoded_bytes()).into_owned()
+}
+
+/// The program that started us.
+fn client() -> Option<String> {
+    let exe = std::fs::read_link(format!("/proc/{}/exe", nix::unistd::getppid())).ok()?;
+    Some(shown(&exe))
+}
+
+fn user() -> String {
+    let uid = nix::unistd::getuid();
+    match nix::unistd::User::from_uid(uid) {
+        Ok(Some(user)) => user.name,
+        _ => uid.to_string(),
+    }
+}
+
+fn kernel() -> String {
+    let read = std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
+    read.trim().to_owned()
+}
