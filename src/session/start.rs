@@ -19,10 +19,12 @@ pub(super) fn session_start(
     let policy = &request.policy;
     let mut degraded = enforceable.degraded.clone();
     if policy.process.nested_seccomp {
-        degraded.push("process.nested_seccomp: the server's own filters can hide calls from the record".into());
+        degraded
+            .push("process.nested_seccomp: the server's own filters can hide calls from the record".into());
     }
     if !policy.audit.file_reads {
-        degraded.push("audit.file_reads = false: what is read is not recorded, and /proc is not served".into());
+        degraded
+            .push("audit.file_reads = false: what is read is not recorded, and /proc is not served".into());
     }
     SessionStart {
         command: argv.join(" "),

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::trial::{Open, Record, Trial, arrow};
+use crate::trial::{Open, Record, Trial};
 
 const NOT_READABLE: &str = "fs.read.not-granted";
 const NOT_WRITABLE: &str = "fs.write.not-granted";
@@ -253,19 +253,6 @@ fn a20_a_sibling_with_the_same_prefix_is_outside() {
         .blocked("read", "EACCES", Record::file("read", NOT_READABLE, secret))
         .blocked("write", "EACCES", Record::file("write", NOT_WRITABLE, secret))
         .blocked("create", "EACCES", Record::file("create", NOT_WRITABLE, "{ground}/app-secret/new"))
-        .run();
-}
-
-/// What an earlier run planted inside a write grant is not followed when a later profile names it.
-#[test]
-fn a22_a_planted_symlink_is_not_followed() {
-    let secret = "{outside}/secret.txt";
-    Trial::new("a20_prefix", &["{workspace}/note.txt", secret, "{outside}/new"])
-        .stage(|ground| arrow(ground, "outside", "workspace/later"))
-        .works("granted")
-        .blocked("read", "EACCES", Record::file("read", NOT_READABLE, secret))
-        .blocked("write", "EACCES", Record::file("write", NOT_WRITABLE, secret))
-        .blocked("create", "EACCES", Record::file("create", NOT_WRITABLE, "{outside}/new"))
         .run();
 }
 

@@ -6,7 +6,6 @@
 //! Expectations are texts with places in braces (`{outside}/secret.txt`), filled in for the ground of the run.
 
 use std::fs;
-use std::os::unix::fs::symlink;
 use std::process::Command;
 
 use serde_json::Value;
@@ -336,9 +335,4 @@ fn refusals(events: &[Value]) -> String {
 /// Copies a program into the ground.
 pub(crate) fn install(ground: &Ground, program: &str, place: &str) {
     fs::copy(program::attack(program), ground.path(place)).expect(place);
-}
-
-/// Lays a symlink.
-pub(crate) fn arrow(ground: &Ground, target: &str, place: &str) {
-    symlink(ground.path(target), ground.path(place)).expect(place);
 }

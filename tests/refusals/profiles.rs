@@ -201,11 +201,12 @@ fn a_workspace_that_is_everything_is_refused() {
 
 /// A22: what an earlier run planted in its workspace leads nowhere.
 #[test]
-fn a_planted_symlink_grants_nothing_refused() {
+fn a22_a_planted_symlink_is_not_followed() {
     let ground = Ground::new();
+    symlink(ground.path("outside"), ground.path("workspace/later")).expect("later");
     symlink("/", ground.path("workspace/data")).expect("data");
     symlink(ground.path("user/home"), ground.path("workspace/home")).expect("home");
-    for place in ["workspace/data", "workspace/home"] {
+    for place in ["workspace/later", "workspace/later/secret.txt", "workspace/data", "workspace/home"] {
         let profile = with_filesystem(&ground, &[&ground.text(place)], &[], &[]);
         assert_refused(&ground, run(&ground, &profile), CONFIGURATION, &[place]);
     }
