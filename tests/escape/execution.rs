@@ -4,8 +4,10 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
+use serde_json::Value;
+
 use crate::pen::ground::Ground;
-use crate::pen::launch;
+use crate::pen::{launch, log};
 use crate::trial::{Open, Record, Trial, install};
 
 const NOT_GRANTED: &str = "exec.not-granted";
@@ -17,7 +19,7 @@ fn executed(reason: &str, path: &str) -> Record {
 #[test]
 fn c01_only_what_is_granted_is_executed() {
     let outside = || executed(NOT_GRANTED, "{outside}/tool");
-    Trial::new("c01_execute", &["{ground}/granted-tool", "{outside}/tool", "{reading}/tool"])
+    let events = Trial::new("c01_execute", &["{ground}/granted-tool", "{outside}/tool", "{reading}/tool"])
         .stage(|ground| {
             install(ground, "tool", "granted-tool");
             install(ground, "tool", "reading/tool");
@@ -30,9 +32,11 @@ fn c01_only_what_is_granted_is_executed() {
         .blocked("descriptor", "EACCES", outside())
         .blocked("magic", "EACCES", outside())
         // A spawned child has a number of its own, and never says it: vfork lends it our memory.
-        .blocked_unrecorded("spawn", "EACCES")
+        .blocked("spawn", "EACCES", outside().any_process())
         .blocked("readable", "EACCES", executed(NOT_GRANTED, "{reading}/tool"))
         .run();
+    let started = |event: &&Value| event["exe"].as_str().is_some_and(|exe| exe.ends_with("/granted-tool"));
+    assert_eq!(log::of(&events, "process.start").filter(started).count(), 3, "what ran is on record");
 }
 
 #[test]

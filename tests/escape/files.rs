@@ -130,6 +130,16 @@ fn a11_a12_f15_no_descriptor_is_inherited() {
 }
 
 #[test]
+fn a13_the_streams_are_pipes_of_our_own() {
+    Trial::new("a13_streams", &[])
+        .launched_by("with_sockets", &[])
+        .blocked_unrecorded("stdin", "ENOTSOCK")
+        .blocked_unrecorded("stdout", "ENOTSOCK")
+        .blocked_unrecorded("stderr", "ENOTSOCK")
+        .run();
+}
+
+#[test]
 fn a14_a_descriptor_is_not_reopened_with_more_rights() {
     let page = "{reading}/page.txt";
     let write = || Record::file("write", READ_ONLY, page);
@@ -287,5 +297,33 @@ fn a25_roundabout_spellings_mean_what_they_mean() {
         .blocked("list", "EACCES", Record::file("list", NOT_READABLE, "{outside}"))
         .blocked("relative", "EACCES", asked("secret.txt"))
         .blocked("fchdir", "EACCES", asked("./secret.txt"))
+        .run();
+}
+
+#[test]
+fn a28_of_itself_a_process_sees_what_it_needs() {
+    const PROC: &str = "fs.proc.not-served";
+    let refused = |access: &'static str, path: &str| Record::file(access, PROC, path);
+    // `self` has the number of the run in it.
+    let own = |access: &'static str| Record::file(access, PROC, "").without("path");
+    Trial::new("a28_own_proc", &[])
+        .works("self-status")
+        .works("thread-status")
+        .works("pid-status")
+        .works("maps")
+        .works("fds")
+        .works("exe")
+        .works("child-status")
+        .works("cpuinfo")
+        .blocked("mem-read", "EACCES", own("read"))
+        .blocked("mem-write", "EACCES", own("write"))
+        .blocked("root", "EACCES", Record::file("list", PROC, "").without("path").or("access", "read"))
+        .blocked("namespace", "EACCES", own("read"))
+        .blocked("oom", "EACCES", own("write"))
+        .blocked("list", "EACCES", refused("list", "/proc"))
+        .blocked("parent", "EACCES", own("read"))
+        .blocked("net", "EACCES", own("read"))
+        .blocked("keys", "EACCES", refused("read", "/proc/keys"))
+        .blocked("sysctl", "EACCES", refused("read", "/proc/sys/kernel/core_pattern"))
         .run();
 }

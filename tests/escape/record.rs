@@ -15,6 +15,8 @@ pub(crate) struct Record {
     /// Field and what it must be; several values: any of them.
     fields: Vec<(&'static str, Vec<String>)>,
     denied: bool,
+    /// Whether the process need not have named itself.
+    any_process: bool,
 }
 
 /// Landlock refuses these by itself, and the broker says so first; everything else is the broker's own answer.
@@ -65,7 +67,7 @@ impl Record {
     }
 
     fn new(event: &'static str, denied: bool) -> Record {
-        Record { event, fields: Vec::new(), denied }
+        Record { event, fields: Vec::new(), denied, any_process: false }
     }
 
     /// Requires one more field, or another value for one.
@@ -78,6 +80,12 @@ impl Record {
     /// Takes a requirement back, where the value has a number of the run's in it.
     pub(crate) fn without(mut self, field: &'static str) -> Record {
         self.fields.retain(|(name, _)| *name != field);
+        self
+    }
+
+    /// For a process that cannot name itself: it is refused before it exists, or says nothing.
+    pub(crate) fn any_process(mut self) -> Record {
+        self.any_process = true;
         self
     }
 
@@ -125,7 +133,8 @@ impl Record {
         program: &str,
     ) -> Result<(), String> {
         let check = |fine: bool, what: &str| if fine { Ok(()) } else { Err(what.to_owned()) };
-        check(event["pid"].as_u64().is_some_and(|pid| reports.pids.contains(&pid)), "pid")?;
+        let pid = event["pid"].as_u64();
+        check(pid.is_some_and(|pid| self.any_process || reports.pids.contains(&pid)), "pid")?;
         check(event["count"].as_u64() >= Some(1), "count")?;
         check(event["attribution"] == "none" && event["calls"] == Value::Array(Vec::new()), "attribution")?;
         check(event["exe"] == program, "exe")?;
