@@ -1,1 +1,26 @@
-//! audit
+//! The log: written line by line into a hash chain, verified and queried by plain scans.
+//!
+//! The invariant: a line is in the file as a whole or not at all, and it names the digest of the line before it. What
+//! could not be written is refused or counted, never forgotten ([`writer`]). Readers hold one line at a time and
+//! tolerate, but report, a torn end ([`read`]). The format is told in `docs/AUDIT.md`.
+
+pub mod chain;
+pub mod days;
+#[cfg(test)]
+mod documented;
+pub mod exe;
+pub mod folder;
+pub mod heads;
+pub mod line;
+pub mod query;
+pub mod read;
+#[cfg(test)]
+pub(crate) mod sample;
+mod segment;
+mod session_id;
+pub mod stamp;
+mod state;
+pub mod verify;
+pub mod writer;
+
+pub use session_id::session_id;

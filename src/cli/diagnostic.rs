@@ -4,8 +4,9 @@
 //! text round. Colour only for people: on a terminal, and without `NO_COLOR` (no-color.org).
 
 use std::fmt::Write as _;
-use std::io::IsTerminal as _;
+use std::io::{IsTerminal as _, Write as _};
 
+pub use crate::cli::term::escape::escape;
 use crate::policy::grant::Origin;
 use crate::profile::problem::{Problem, Problems, Warning};
 
@@ -61,6 +62,30 @@ pub fn warning(warning: &Warning, style: Style) -> String {
     report(&head, &warning.message, &warning.origin, warning.help.as_deref(), style)
 }
 
+/// Writes to stderr; a stderr that is gone is no reason to fail.
+pub fn tell(text: &str) {
+    let _ = std::io::stderr().lock().write_all(text.as_bytes());
+}
+
+/// One line that the user may want to know, on stderr.
+pub fn note(text: &str) {
+    tell(&format!("{}: {text}\n", Style::stderr().paint("caponier", 36)));
+}
+
+/// Our own diagnostics go to stderr, as lines like the other ones. `CAPONIER_LOG=debug` shows more.
+pub fn start_tracing() {
+    let level = std::env::var("CAPONIER_LOG").ok().and_then(|level| level.parse().ok());
+    let level = level.unwrap_or(tracing::Level::WARN);
+    // Somebody set it already: a test.
+    let _ = tracing_subscriber::fmt()
+        .with_max_level(level)
+        .with_writer(std::io::stderr)
+        .with_ansi(Style::stderr().colour)
+        .without_time()
+        .with_target(false)
+        .try_init();
+}
+
 fn report(head: &str, message: &str, origin: &Origin, help: Option<&str>, style: Style) -> String {
     let mut text = format!("{head}: {}\n", escape(message));
     let _ = writeln!(text, "  {} {}", style.paint("-->", 34), escape(&origin.to_string()));
@@ -68,21 +93,6 @@ fn report(head: &str, message: &str, origin: &Origin, help: Option<&str>, style:
         let _ = writeln!(text, "{}: {}", style.paint("help", 36), escape(help));
     }
     text
-}
-
-/// Text from outside for a terminal: control characters and marks that change the direction of writing are shown,
-/// not obeyed.
-pub fn escape(text: &str) -> String {
-    let mut shown = String::with_capacity(text.len());
-    for c in text.chars() {
-        let turns = matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-        if c.is_control() || turns {
-            shown.extend(c.escape_unicode());
-        } else {
-            shown.push(c);
-        }
-    }
-    shown
 }
 
 #[cfg(test)]
@@ -113,6 +123,6 @@ mod tests {
         let mut hostile = example();
         hostile.message = "a\x1b[2Jb\u{202e}c\nd".into();
         let text = problem(&hostile, Style { colour: true });
-        assert!(text.starts_with("\x1b[1;31merror\x1b[0m: a\\u{1b}[2Jb\\u{202e}c\\u{a}d\n"), "{text:?}");
+        assert!(text.starts_with("\x1b[1;31merror\x1b[0m: a\\x1b[2Jb\\u{202e}c\\nd\n"), "{text:?}");
     }
 }

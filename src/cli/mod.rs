@@ -1,36 +1,72 @@
 //! The command line: arguments in, reports and exit status out.
+//!
+//! The program starts itself as `init`; that branch is taken before anything else happens, while there is one thread.
 
+pub mod audit;
 pub mod diagnostic;
+pub mod exit;
 pub mod profile;
+pub mod run;
+pub mod surroundings;
+pub mod term;
 
-use std::path::PathBuf;
+use std::ffi::OsStr;
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::{Parser, Subcommand};
 
-use crate::policy::directories::Directories;
+use crate::cli::surroundings::Surroundings;
+use crate::supervisor::INIT;
 
+/// Runs a local MCP server in a pen: confined by the kernel, judged at every message, recorded on one timeline
 #[derive(Parser)]
-#[command(name = "caponier", version)]
+#[command(name = "caponier", version, max_term_width = 100)]
+struct Line {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
 enum Command {
+    /// Start a server in its pen and relay its stdin and stdout
+    Run(run::RunArgs),
     /// Work with profiles
     Profile(profile::ProfileArgs),
+    /// Investigate the log
+    Audit(audit::AuditArgs),
 }
 
 /// Runs the program.
 pub fn main() -> ExitCode {
-    let Command::Profile(args) = Command::parse();
-    let under = |variable: &str, fallback: &str| {
-        let home = PathBuf::from(std::env::var_os("HOME").unwrap_or_default());
-        std::env::var_os(variable).map_or_else(|| home.join(fallback), PathBuf::from).join("caponier")
+    let words: Vec<_> = std::env::args_os().take(4).collect();
+    if let [_, init, control] = words.as_slice()
+        && init == OsStr::new(INIT)
+        && let Some(control) = control.to_str().and_then(|control| control.parse().ok())
+    {
+        crate::sandbox::init::run(control);
+    }
+    let line = match Line::try_parse() {
+        Ok(line) => line,
+        Err(error) => {
+            // Help that was asked for goes to stdout and is no error.
+            let status = if error.use_stderr() { exit::USAGE } else { 0 };
+            let _ = error.print();
+            return ExitCode::from(status);
+        }
     };
-    let state = under("XDG_STATE_HOME", ".local/state");
-    let dirs = Directories {
-        config: under("XDG_CONFIG_HOME", ".config"),
-        data: under("XDG_DATA_HOME", ".local/share"),
-        runtime: std::env::var_os("XDG_RUNTIME_DIR")
-            .map_or_else(|| state.join("run"), |dir| PathBuf::from(dir).join("caponier")),
-        state,
-    };
-    profile::run(args, &dirs)
+    match line.command {
+        Command::Run(args) => run::run(args),
+        Command::Profile(args) => around(|around| profile::run(args, around)),
+        Command::Audit(args) => around(|around| audit::run(&args, &around.directories)),
+    }
+}
+
+fn around(run: impl FnOnce(&Surroundings) -> ExitCode) -> ExitCode {
+    match Surroundings::find() {
+        Ok(around) => run(&around),
+        Err(error) => {
+            diagnostic::tell(&format!("error: {error}\n"));
+            ExitCode::from(exit::CONFIGURATION)
+        }
+    }
 }

@@ -3,7 +3,6 @@
 //! Exit status: 0; 1 where `why` answers deny; 64 usage (clap); 78 where the profile is wrong.
 
 mod show;
-mod surroundings;
 
 use std::fmt::Write as _;
 use std::io::Write as _;
@@ -14,8 +13,8 @@ use clap::{Args, Subcommand};
 use serde::Serialize;
 
 use crate::cli::diagnostic::{self, Style, escape};
+use crate::cli::surroundings::Surroundings;
 use crate::policy::Environment;
-use crate::policy::directories::Directories;
 use crate::policy::grant::{Access, Origin};
 use crate::policy::verdict::Ruling;
 use crate::profile::context::Context;
@@ -124,30 +123,39 @@ pub fn environment(text: &str) -> Result<Environment, String> {
 }
 
 /// Runs `caponier profile …`.
-pub fn run(args: ProfileArgs, dirs: &Directories) -> ExitCode {
+pub fn run(args: ProfileArgs, around: &Surroundings) -> ExitCode {
     match args.action {
-        Action::List { env, json } => print(&list(dirs, env, json)),
-        Action::Show { profile, setting } => match resolve(&profile, &setting, dirs) {
+        Action::List { env, json } => print(&list(around, env, json)),
+        Action::Show { profile, setting } => match resolve(&profile, &setting, around) {
             Ok((resolved, _)) if setting.json => print(&json(&resolved)),
             Ok((resolved, _)) => print(&show::text(&resolved, Style::stdout())),
             Err(problems) => fail(&problems),
         },
-        Action::Check { profile, setting } => check(&profile, &setting, dirs),
-        Action::Why { profile, question, setting } => match ask(&profile, &question, &setting, dirs) {
+        Action::Check { profile, setting } => check(&profile, &setting, around),
+        Action::Why { profile, question, setting } => match ask(&profile, &question, &setting, around) {
             Ok(answer) => give(&answer, setting.json),
             Err(problems) => fail(&problems),
         },
     }
 }
 
-fn resolve(name: &str, setting: &Setting, dirs: &Directories) -> Result<(Resolved, Context), Problems> {
-    let context = surroundings::context(dirs, setting.workspace.as_deref(), &setting.command)?;
+fn resolve(name: &str, setting: &Setting, around: &Surroundings) -> Result<(Resolved, Context), Problems> {
+    let command = match setting.command.as_slice() {
+        [] => None,
+        words => {
+            let problem = |error: crate::sandbox::command::Error| {
+                Problem::new(Origin::command_line(), error.to_string()).help(error.help())
+            };
+            Some(around.command(words, None).map_err(problem)?)
+        }
+    };
+    let context = around.context(setting.workspace.as_deref(), command.as_ref(), None, None);
     let request = Request { profile: name.to_owned(), environment: setting.env, flags: Flags::default() };
     Ok((profile::resolve(&request, &context)?, context))
 }
 
-fn list(dirs: &Directories, env: Environment, as_json: bool) -> String {
-    let found = profile::list(dirs, env);
+fn list(around: &Surroundings, env: Environment, as_json: bool) -> String {
+    let found = profile::list(&around.directories, env);
     if as_json {
         #[derive(Serialize)]
         struct Line<'l> {
@@ -177,8 +185,8 @@ fn list(dirs: &Directories, env: Environment, as_json: bool) -> String {
     text
 }
 
-fn check(name: &str, setting: &Setting, dirs: &Directories) -> ExitCode {
-    let (errors, warnings) = match resolve(name, setting, dirs) {
+fn check(name: &str, setting: &Setting, around: &Surroundings) -> ExitCode {
+    let (errors, warnings) = match resolve(name, setting, around) {
         Ok((resolved, _)) => (Vec::new(), resolved.warnings),
         Err(problems) => (problems.0, Vec::new()),
     };
@@ -209,8 +217,13 @@ fn check(name: &str, setting: &Setting, dirs: &Directories) -> ExitCode {
     code
 }
 
-fn ask(name: &str, question: &Question, setting: &Setting, dirs: &Directories) -> Result<Answer, Problems> {
-    let (resolved, context) = resolve(name, setting, dirs)?;
+fn ask(
+    name: &str,
+    question: &Question,
+    setting: &Setting,
+    around: &Surroundings,
+) -> Result<Answer, Problems> {
+    let (resolved, context) = resolve(name, setting, around)?;
     if let Some(tool) = &question.tool {
         return Ok(why::tool(&resolved, tool));
     }
@@ -224,8 +237,7 @@ fn ask(name: &str, question: &Question, setting: &Setting, dirs: &Directories) -
         // clap demands one of the five.
         return Err(Problem::new(Origin::command_line(), "nothing was asked").into());
     };
-    let path = context.cwd.join(path);
-    why::path(&resolved, &context, access, &path)
+    why::path(&resolved, &context, access, path)
         .map_err(|error| Problem::new(Origin::command_line(), error.to_string()).into())
 }
 
@@ -308,6 +320,7 @@ mod tests {
     use clap::Parser;
 
     use super::*;
+    use crate::policy::directories::Directories;
 
     #[derive(Parser)]
     struct Line {
@@ -316,7 +329,7 @@ mod tests {
     }
 
     /// A user whose folders are all empty, and a profile of theirs.
-    fn user(body: &str) -> (tempfile::TempDir, Directories, String) {
+    fn user(body: &str) -> (tempfile::TempDir, Surroundings, String) {
         let root = tempfile::tempdir().unwrap();
         let at = |name: &str| root.path().join(name);
         let dirs =
@@ -324,12 +337,12 @@ mod tests {
         let file = at("p.toml");
         std::fs::write(&file, body).unwrap();
         let file = file.display().to_string();
-        (root, dirs, file)
+        (root, Surroundings { directories: dirs, ..Surroundings::find().unwrap() }, file)
     }
 
-    fn status(words: &[&str], dirs: &Directories) -> ExitCode {
+    fn status(words: &[&str], around: &Surroundings) -> ExitCode {
         let line = Line::try_parse_from(["profile"].iter().chain(words)).unwrap();
-        run(line.args, dirs)
+        run(line.args, around)
     }
 
     #[test]

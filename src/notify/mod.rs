@@ -60,8 +60,6 @@ pub struct Settings {
 /// What a denial is explained with.
 #[derive(Debug, Clone, Default)]
 pub struct Context {
-    /// The profile's file, for remedies that name a line to add.
-    pub profile: String,
     /// Folders and files that are never granted (secret stores, client configurations, our own), and why.
     pub never: Vec<(PathBuf, String)>,
     /// Protected names that the profile gave up.

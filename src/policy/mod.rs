@@ -8,6 +8,7 @@
 pub mod calls;
 pub mod directories;
 pub mod grant;
+pub mod injection;
 pub mod limits;
 pub mod protected;
 pub mod reason;

@@ -95,6 +95,10 @@ reasons! {
     MessageBatch = "message.batch";
     /// A message in the direction that the protocol forbids.
     MessageDirection = "message.direction";
+    /// A message whose judgement failed inside the gate itself.
+    MessageUnjudged = "message.unjudged";
+    /// A call while as many are in flight as are kept track of.
+    CallTooMany = "call.too-many";
     /// A result too long for clients to accept.
     ResultTooLong = "result.too-long";
     /// The log could not be written.

@@ -14,7 +14,8 @@ const NAMES: &[&str] = &[
     "apikey",
     "access-key",
     "credential",
-    "auth",
+    "authorization",
+    "authentication",
 ];
 
 /// What stands in a secret's place.
@@ -23,8 +24,9 @@ pub const HIDDEN: &str = "(hidden)";
 /// Whether a name (of a flag, a variable, a member) says that its value is a secret.
 pub fn is_sensitive_name(name: &str) -> bool {
     let name = name.to_ascii_lowercase().replace('_', "-");
-    // `author` is not an authorisation.
-    NAMES.iter().any(|sensitive| name.contains(sensitive)) && !name.contains("author=") && name != "author"
+    NAMES.iter().any(|sensitive| name.contains(sensitive))
+        // As a whole word only: an author is not an authorisation.
+        || name.split('-').any(|part| part == "auth")
         || name == "key"
         || name.ends_with("-key")
 }
@@ -92,6 +94,16 @@ mod tests {
             ["x", "postgres://me:(hidden)@db:5432/x?a=b"]
         );
         assert_eq!(hidden(&["x", "https://host/a@b:c"]), ["x", "https://host/a@b:c"]);
+    }
+
+    #[test]
+    fn an_author_is_no_authorisation() {
+        assert!(!is_sensitive_name("GIT_AUTHOR_NAME") && !is_sensitive_name("authors"));
+        assert!(
+            is_sensitive_name("auth")
+                && is_sensitive_name("BASIC_AUTH")
+                && is_sensitive_name("http-authorization")
+        );
     }
 
     #[test]

@@ -167,7 +167,10 @@ fn planted(placed: &[Placed<'_>], own: &[Place], places: &Places) -> Vec<Problem
                 found.named(),
                 folder.path.display()
             );
-            let help = format!("name the target itself, if it is meant: \"{}\"", found.place.path.display());
+            let help = format!(
+                "name the target itself (\"{}\"), or let the server write somewhere else",
+                found.place.path.display()
+            );
             problems.push(found.problem(message).help(help));
             break;
         }

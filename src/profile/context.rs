@@ -36,12 +36,16 @@ pub struct Context {
 /// The server's command, resolved.
 #[derive(Debug, Clone)]
 pub struct Command {
-    /// Its words, the program first, as given.
+    /// Its words as they are executed, the program first.
     pub argv: Vec<OsString>,
     /// The program as it was found: absolute, symlinks not followed.
     pub exe: PathBuf,
     /// For a `#!` script, what the kernel starts for it, in order (`/usr/bin/env`, `/usr/bin/node`); else empty.
     pub interpreters: Vec<PathBuf>,
+    /// The dynamic loaders of all these programs.
+    pub loaders: Vec<PathBuf>,
+    /// A console script that became an argument of its interpreter (`exe`).
+    pub script: Option<PathBuf>,
 }
 
 /// Folders that belong to the server. The plan makes them writable; no profile needs to.

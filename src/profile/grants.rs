@@ -24,7 +24,7 @@ pub struct Flags {
     pub write: Vec<PathBuf>,
     /// `--exec`.
     pub execute: Vec<PathBuf>,
-    /// `--pass-env`: passed on as secrets, in place of what the profile sets them to.
+    /// `--pass-env`: whatever the profile says of these names gives way; the caller passes them on itself.
     pub pass_env: Vec<String>,
 }
 
@@ -83,14 +83,15 @@ impl Grants {
     /// Adds what the command needs to start at all: the program, and what runs it when it is a script.
     pub(super) fn command(&mut self, context: &Context) {
         let Some(command) = &context.command else { return };
-        for path in std::iter::once(&command.exe).chain(&command.interpreters) {
-            self.execute.push(Grant {
-                path: path.clone(),
-                reason: Some("the command that is run".into()),
-                optional: false,
-                origin: Origin::caponier(),
-            });
-        }
+        let grant = |path: &PathBuf, reason: &str| Grant {
+            path: path.clone(),
+            reason: Some(reason.into()),
+            optional: false,
+            origin: Origin::caponier(),
+        };
+        let programs = std::iter::once(&command.exe).chain(&command.interpreters).chain(&command.loaders);
+        self.execute.extend(programs.map(|path| grant(path, "the command that is run")));
+        self.read.extend(command.script.iter().map(|path| grant(path, "the script that is run")));
     }
 
     /// Adds the flags of `run`.

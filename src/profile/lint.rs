@@ -5,9 +5,10 @@ use std::path::Path;
 use globset::Glob;
 
 use crate::policy::grant::{Access, Grant};
+use crate::policy::sensitive::is_sensitive_name;
+use crate::policy::shells;
 use crate::policy::{Arguments, OnFailure, Policy};
 use crate::profile::compose::Composed;
-use crate::profile::environment;
 use crate::profile::place;
 use crate::profile::problem::{Code, Warning};
 
@@ -19,11 +20,6 @@ const BROAD: &[&str] = &[
 
 /// Folders of the system, or shared with other users and programs.
 const SHARED: &[&str] = &["/etc", "/usr", "/run", "/var", "/tmp", "/dev/shm", "/boot", "/opt", "/srv"];
-
-const SHELLS: &[&str] = &[
-    "sh", "bash", "dash", "zsh", "ksh", "mksh", "ash", "fish", "csh", "tcsh", "busybox", "rbash", "pwsh",
-    "nu",
-];
 
 /// Everything worth a word about a policy.
 pub(super) fn lint(policy: &Policy, composed: &Composed) -> Vec<Warning> {
@@ -64,7 +60,7 @@ fn executable(grant: &Grant) -> Option<Warning> {
         return Some(warning.help("name the programs that are needed"));
     }
     let target = place::follow(&grant.path).ok()?.path;
-    let name = |path: &Path| path.file_name().is_some_and(|name| SHELLS.iter().any(|shell| name == *shell));
+    let name = |path: &Path| path.file_name().is_some_and(shells::is_shell_name);
     (name(&grant.path) || name(&target)).then(|| {
         let why = "is a shell: it runs whatever text it is given, within the grants";
         of(grant, Code::ExecuteShell, Access::Execute, why)
@@ -124,7 +120,7 @@ fn settings(policy: &Policy, composed: &Composed) -> Vec<Warning> {
     if policy.limits.processes.is_none() {
         warn("limits.processes", Code::Unlimited, "the server may start processes without end");
     }
-    for name in composed.pass.iter().filter(|name| environment::looks_secret(&name.value)) {
+    for name in composed.pass.iter().filter(|name| is_sensitive_name(&name.value)) {
         let message = format!("`{}` looks like a credential and is passed as plain text", name.value);
         let warning = Warning::new(name.origin.clone(), Code::PassedCredential, message);
         warnings.push(warning.help("name it under env.secret: its value is then redacted everywhere"));

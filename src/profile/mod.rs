@@ -11,7 +11,7 @@
 mod check;
 mod compose;
 pub mod context;
-pub mod environment;
+mod environment;
 mod grants;
 mod inherit;
 mod lint;
@@ -44,7 +44,9 @@ use crate::profile::compose::Composed;
 use crate::profile::context::Context;
 use crate::profile::grants::Grants;
 use crate::profile::inherit::Member;
+use crate::profile::place::Places;
 use crate::profile::problem::{Problem, Problems, Warning};
+use crate::profile::refusal::Refusals;
 use crate::profile::tree::Sourced;
 use crate::profile::variables::{Expansion, Variables};
 
@@ -113,6 +115,18 @@ pub fn resolve(request: &Request, context: &Context) -> Result<Resolved, Problem
     Ok(Resolved { policy, warnings, files: members.iter().map(part).collect(), lines: composed.lines })
 }
 
+/// The real paths in which nothing is ever granted to anyone (secret stores, clients' configurations, our own folders,
+/// `/proc`), and what each is. For explaining denials; a server's own folders lie in ours and are not listed.
+///
+/// # Errors
+/// A place that cannot be looked at.
+pub fn never_granted(context: &Context) -> Result<Vec<(PathBuf, &'static str)>, Problem> {
+    let refusals = Refusals::new(context, &Places::default()).map_err(|(path, error)| {
+        Problem::new(Origin::caponier(), format!("cannot look at {}: {error}", path.display()))
+    })?;
+    Ok(refusals.never().collect())
+}
+
 /// Every profile that can be named: the user's, then the shipped ones that the user does not replace.
 pub fn list(dirs: &Directories, env: Environment) -> Vec<(Available, Option<String>)> {
     let mut all = source::available(dirs);
@@ -157,7 +171,8 @@ fn collect(composed: &Composed, variables: &Variables<'_>, request: &Request, co
     grants
 }
 
-/// The environment: what is set is expanded; `--pass-env` overrides what a profile says of that name.
+/// The environment: what is set is expanded. What a profile says of a name gives way to `--pass-env`, which whoever
+/// compiles the environment adds.
 fn environment_rules(
     composed: &Composed,
     flags: &Flags,
@@ -168,10 +183,6 @@ fn environment_rules(
         let kept = list.iter().filter(|name| !flags.pass_env.contains(&name.value));
         kept.map(|name| name.value.clone()).collect()
     };
-    let mut secret = values(&composed.secret);
-    secret.extend(flags.pass_env.iter().cloned());
-    secret.sort();
-    secret.dedup();
     let mut set = BTreeMap::new();
     for (name, value) in composed.set.iter().filter(|(name, _)| !flags.pass_env.contains(name)) {
         match expand_value(value, variables) {
@@ -183,7 +194,7 @@ fn environment_rules(
     }
     let mut pass = values(&composed.pass);
     pass.retain(|name| !set.contains_key(name));
-    EnvironmentRules { pass, set, secret }
+    EnvironmentRules { pass, set, secret: values(&composed.secret) }
 }
 
 fn expand_value(value: &Sourced<String>, variables: &Variables<'_>) -> Result<String, Problem> {

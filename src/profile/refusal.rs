@@ -101,6 +101,12 @@ impl Refusals {
         Ok(Refusals { refused, own })
     }
 
+    /// The places that nothing is ever granted in, with what they are: what explains a denial at run time.
+    pub(super) fn never(self) -> impl Iterator<Item = (PathBuf, &'static str)> {
+        let never = self.refused.into_iter().filter(|refused| refused.scope == Scope::Any);
+        never.map(|refused| (refused.place.path, refused.what))
+    }
+
     /// Every place that refuses such a grant, the nearest first.
     pub(super) fn of(&self, access: Access, grant: &Place) -> Vec<Refusal> {
         let own = self

@@ -4,20 +4,22 @@
 //! for paths that do not exist yet. The nearest grant that gives the access is the line that decides.
 
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use crate::policy::ToolDefault;
 use crate::policy::grant::{Access, Grant, Origin};
 use crate::policy::protected::is_protected;
 use crate::policy::reason::Reason;
+use crate::policy::shells::is_shell_name;
 use crate::policy::verdict::{Denial, Layer, Remedy, Ruling};
+use crate::policy::{Policy, ToolDefault};
 use crate::profile::Resolved;
 use crate::profile::context::Context;
 use crate::profile::lint;
 use crate::profile::place::{Place, Places};
 use crate::profile::refusal::Refusals;
+use crate::profile::runtime;
 
 /// An answer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -64,6 +66,7 @@ impl Answer {
 /// The path, or a place that it is compared with, cannot be looked at.
 pub fn path(resolved: &Resolved, context: &Context, access: Access, asked: &Path) -> Result<Answer, Error> {
     let places = Places::default();
+    let asked = &located(access, asked, context);
     let unreadable =
         |path: &Path, source: io::Error| Error::Unreadable { path: path.display().to_string(), source };
     let place = places.find(asked).map_err(|error| unreadable(asked, error))?;
@@ -76,15 +79,21 @@ pub fn path(resolved: &Resolved, context: &Context, access: Access, asked: &Path
     let query = Query { resolved, places: &places, place: &place, access };
     match query.nearest(access) {
         Some(grant) => Ok(query.granted(grant)),
-        None => Ok(Answer { note: open(resolved), ..query.refused(&refusals) }),
+        None => Ok(Answer { note: open(resolved, access), ..query.refused(&refusals) }),
     }
 }
 
+/// The path that is meant: relative to the current folder, or a program's name, looked up on PATH.
+fn located(access: Access, asked: &Path, context: &Context) -> PathBuf {
+    let named = asked.components().count() == 1 && !asked.is_absolute();
+    let program = asked.to_str().filter(|_| access == Access::Execute && named);
+    program.and_then(|name| runtime::program(name, context)).unwrap_or_else(|| context.cwd.join(asked))
+}
+
 /// Grants that still have a variable in them, in words.
-fn open(resolved: &Resolved) -> Option<String> {
+fn open(resolved: &Resolved, access: Access) -> Option<String> {
     let policy = &resolved.policy;
-    let lists = [&policy.filesystem.read, &policy.filesystem.write, &policy.process.execute];
-    let open: Vec<String> = lists
+    let open: Vec<String> = giving(policy, access)
         .into_iter()
         .flatten()
         .filter(|grant| !grant.path.is_absolute())
@@ -93,6 +102,15 @@ fn open(resolved: &Resolved) -> Option<String> {
     let arguments = policy.process.arguments_as_paths.is_some() && !open.is_empty();
     let more = if arguments { ", and the command's path arguments" } else { "" };
     (!open.is_empty()).then(|| format!("not counted: {}{more}; give the command after `--`", open.join(", ")))
+}
+
+/// The lists whose grants give this access: what is writable or executable is readable too.
+fn giving(policy: &Policy, access: Access) -> Vec<&[Grant]> {
+    match access {
+        Access::Read => vec![&policy.filesystem.read, &policy.filesystem.write, &policy.process.execute],
+        Access::Write => vec![&policy.filesystem.write],
+        Access::Execute => vec![&policy.process.execute],
+    }
 }
 
 struct Query<'q> {
@@ -105,16 +123,9 @@ struct Query<'q> {
 impl<'q> Query<'q> {
     /// The nearest grant that gives `access` to the path.
     fn nearest(&self, access: Access) -> Option<&'q Grant> {
-        let policy = &self.resolved.policy;
-        let lists: &[&[Grant]] = match access {
-            // Writable and executable files are readable too.
-            Access::Read => &[&policy.filesystem.read, &policy.filesystem.write, &policy.process.execute],
-            Access::Write => &[&policy.filesystem.write],
-            Access::Execute => &[&policy.process.execute],
-        };
-        lists
-            .iter()
-            .flat_map(|list| list.iter())
+        giving(&self.resolved.policy, access)
+            .into_iter()
+            .flatten()
             .filter(|grant| grant.path.is_absolute())
             .filter_map(|grant| {
                 // A grant that does not exist was left out of the plan.
@@ -132,7 +143,7 @@ impl<'q> Query<'q> {
             && let Some(name) = self.protected(grant)
         {
             let because = format!("{path} is a protected name (`{name}`) inside a write grant");
-            let remedy = Remedy::Line(format!("[filesystem] unprotected = [\"{name}\"]"));
+            let remedy = Remedy::Line(adding("filesystem.unprotected", name));
             return Answer::deny(Reason::FsWriteProtected, Layer::Broker, remedy, line, because);
         }
         let because = match &grant.reason {
@@ -151,15 +162,13 @@ impl<'q> Query<'q> {
     fn refused(&self, refusals: &Refusals) -> Answer {
         let path = self.place.path.display();
         let never = refusals.of(self.access, self.place);
+        let shell = self.access == Access::Execute && self.place.path.file_name().is_some_and(is_shell_name);
         let remedy = match never.first() {
             Some(never) => Remedy::WhyNot(format!("no profile can grant it: {}", never.what)),
-            None if self.access == Access::Execute => {
-                Remedy::Line(format!("[process] execute = [\"{path}\"]"))
+            None if shell => {
+                Remedy::WhyNot("a shell runs any text that it is given; name the program it is for".into())
             }
-            None => {
-                let key = if self.access == Access::Read { "read" } else { "write" };
-                Remedy::Line(format!("[filesystem] {key} = [\"{path}\"]"))
-            }
+            None => Remedy::Line(adding(self.access.key(), &self.place.path.to_string_lossy())),
         };
         let (reason, line, because) = match self.access {
             Access::Read if never.is_empty() => {
@@ -167,7 +176,8 @@ impl<'q> Query<'q> {
             }
             Access::Read => (Reason::FsReadSecret, None, format!("{path} is never granted")),
             Access::Execute => {
-                (Reason::ExecNotGranted, None, format!("no line of `process.execute` names {path}"))
+                let reason = if shell { Reason::ExecShell } else { Reason::ExecNotGranted };
+                (reason, None, format!("no line of `process.execute` names {path}"))
             }
             Access::Write => match self.nearest(Access::Read) {
                 Some(grant) => {
@@ -179,6 +189,12 @@ impl<'q> Query<'q> {
         };
         Answer::deny(reason, Layer::Landlock, remedy, line, because)
     }
+}
+
+/// A line of TOML that adds one entry to a list. JSON's strings are TOML's, but for the one control character that JSON
+/// does not escape.
+fn adding(key: &str, entry: &str) -> String {
+    format!("{key} = [{}]", serde_json::Value::from(entry)).replace('\u{7f}', "\\u007F")
 }
 
 /// Whether a tool may be called.
@@ -195,7 +211,7 @@ pub fn tool(resolved: &Resolved, tool: &str) -> Answer {
         ToolDefault::Allow => Answer::allow(line, "`tools.default` is allow, and no list names it".into()),
         ToolDefault::Deny => {
             let because = "`tools.default` is deny".to_owned();
-            let remedy = Remedy::Line("[tools] default = \"allow\"".into());
+            let remedy = Remedy::Line("tools.default = \"allow\"".into());
             Answer::deny(Reason::ToolNotListed, Layer::Gate, remedy, line, because)
         }
     }

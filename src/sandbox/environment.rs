@@ -7,15 +7,13 @@
 //!
 //! Rests on `environ(7)`, "ENVIRONMENT" of `ld.so(8)`, and the XDG base directory specification.
 
-pub mod injection;
-
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::PathBuf;
 
-use crate::policy::EnvironmentRules;
+use crate::policy::{EnvironmentRules, injection};
 use crate::sandbox::search;
 
 /// Facts about the user and the place that every program may know. `PATH` is passed in a form of its own.

@@ -83,7 +83,7 @@ pub enum Error {
     Supervisor(#[from] supervisor::Error),
     /// The log.
     #[error("the log cannot be opened: {0}")]
-    Log(#[from] crate::audit::Error),
+    Log(#[from] crate::audit::folder::Error),
     /// The relay.
     #[error(transparent)]
     Relay(#[from] relay::Error),

@@ -17,5 +17,6 @@ pub mod process;
 pub mod seccomp;
 pub mod socket;
 pub mod syscall;
+pub mod terminal;
 pub mod tree;
 pub mod watch;

@@ -100,6 +100,8 @@ impl User {
             exe: PathBuf::from(&words[0]),
             argv: words.iter().map(OsString::from).collect(),
             interpreters: interpreters.iter().map(|path| self.at(path)).collect(),
+            loaders: Vec::new(),
+            script: None,
         });
     }
 

@@ -190,7 +190,12 @@ fn a_link_that_a_server_could_have_planted_is_not_followed() {
             report.contains("goes through a symlink in $ROOT/work that a server could have planted: $ROOT/work can be written (4:10)"),
             "{report}"
         );
-        assert!(report.ends_with("| name the target itself, if it is meant: \"$ROOT/target\""), "{report}");
+        assert!(
+            report.ends_with(
+                "| name the target itself (\"$ROOT/target\"), or let the server write somewhere else"
+            ),
+            "{report}"
+        );
         assert!(
             user.of(&format!("[filesystem]\nread = [\"{path}\"]")).is_ok(),
             "where nobody can plant, it is followed"
@@ -260,6 +265,8 @@ fn why_names_the_line_that_decides() {
     assert_eq!(verdict(Access::Read, "work-secret"), (Some(Reason::FsReadNotGranted), None));
     assert_eq!(verdict(Access::Write, "bin"), (Some(Reason::FsWriteNotGranted), None));
     assert_eq!(verdict(Access::Execute, "work/x"), (Some(Reason::ExecNotGranted), None));
+    user.program("bin/bash", "");
+    assert_eq!(verdict(Access::Execute, "bin/bash"), (Some(Reason::ExecShell), None));
     let secret = ask(Access::Read, "home/.ssh/id").denial.unwrap();
     assert_eq!(secret.reason, Reason::FsReadSecret);
     assert_eq!(secret.remedy.line(), None, "nothing is proposed that would be refused");
@@ -276,8 +283,7 @@ fn what_why_allows_and_denies_agrees_with_its_own_remedy() {
     let resolved = user.of("").unwrap();
     let answer = why::path(&resolved, &user.context, Access::Read, &user.at("work/a/b")).unwrap();
     let remedy = answer.denial.unwrap().remedy;
-    let (section, entry) = remedy.line().unwrap().split_once(' ').unwrap();
-    let resolved = user.of(&format!("{section}\n{entry}")).unwrap();
+    let resolved = user.of(remedy.line().unwrap()).unwrap();
     let answer = why::path(&resolved, &user.context, Access::Read, &user.at("work/a/b")).unwrap();
     assert_eq!(answer.verdict, Ruling::Allow);
 }

@@ -134,9 +134,9 @@ fn injection_variables_are_not_passed_but_may_be_set() {
     let user = User::new();
     let report =
         user.wrong("[process]\nenv = { pass = [\"LD_PRELOAD\", \"A B\"], secret = [\"NODE_OPTIONS\"] }\n");
-    assert!(report.contains("3:17: `LD_PRELOAD` decides which code runs"), "{report}");
+    assert!(report.contains("3:17: `LD_PRELOAD` is never passed on: it changes what"), "{report}");
     assert!(report.contains("3:31: `A B` cannot be a variable's name"), "{report}");
-    assert!(report.contains("`NODE_OPTIONS` decides which code runs"), "{report}");
+    assert!(report.contains("`NODE_OPTIONS` is never passed on: it makes an interpreter"), "{report}");
     let resolved = user.of("[process]\nenv = { set = { NODE_OPTIONS = \"--no-warnings\" } }\n").unwrap();
     assert_eq!(resolved.policy.process.env.set["NODE_OPTIONS"], "--no-warnings");
 }

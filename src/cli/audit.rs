@@ -1,0 +1,63 @@
+//! `caponier audit`: investigate the log.
+
+mod query;
+mod verify;
+mod what;
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::{Args, Subcommand};
+
+use crate::cli::term::escape::escape;
+use crate::policy::directories::Directories;
+
+/// Investigate the log
+#[derive(Debug, Args)]
+pub struct AuditArgs {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Query(Box<query::QueryArgs>),
+    Verify(verify::VerifyArgs),
+}
+
+#[derive(Debug, Args)]
+struct Folder {
+    /// The folder of the log [default: $XDG_STATE_HOME/caponier/audit]
+    #[arg(long = "audit-dir", value_name = "DIR")]
+    audit_dir: Option<PathBuf>,
+}
+
+impl Folder {
+    fn path(&self, directories: &Directories) -> PathBuf {
+        self.audit_dir.clone().unwrap_or_else(|| directories.audit())
+    }
+}
+
+/// Runs one of the commands. 0: done, nothing is wrong; 1: the log is broken, or cannot be read.
+pub fn run(args: &AuditArgs, directories: &Directories) -> ExitCode {
+    match &args.command {
+        Command::Query(args) => query::run(args, directories),
+        Command::Verify(args) => verify::run(args, directories),
+    }
+}
+
+/// Says on stderr what went wrong.
+#[allow(clippy::print_stderr, reason = "this is where errors are told")]
+fn fail(error: &dyn std::error::Error, dir: &Path) -> ExitCode {
+    eprintln!("error: {}", escape(&error.to_string()));
+    if !dir.exists() {
+        eprintln!("help: no session was recorded there yet, or it is not the folder of a log (--audit-dir)");
+    }
+    ExitCode::FAILURE
+}
+
+/// Whether the reader of our output went away, as `head` does: it has what it wanted.
+fn is_closed(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::BrokenPipe
+}

@@ -1,0 +1,348 @@
+//! `caponier run`: from the command line to a session, and from its end to an exit status.
+
+use std::ffi::{OsStr, OsString};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::Args;
+
+use crate::audit;
+use crate::cli::diagnostic::{self, Style, escape};
+use crate::cli::exit;
+use crate::cli::profile::environment;
+use crate::cli::surroundings::Surroundings;
+use crate::event::Cause;
+use crate::notify;
+use crate::policy::grant::Origin;
+use crate::policy::{Environment, Home, Policy};
+use crate::profile::secrets::{CLIENT_FILES, SECRET_STORES};
+use crate::profile::{self, Flags, context};
+use crate::sandbox::command::Command;
+use crate::sandbox::environment as variables;
+use crate::sandbox::folders::{Folders, lasting_home};
+use crate::session::{self, Request};
+use crate::supervisor::Init;
+
+/// `caponier run [OPTIONS] -- CMD [ARG…]`.
+#[derive(Debug, Args)]
+pub struct RunArgs {
+    /// A profile's name, or a file [default: chosen by the command's runtime, and said]
+    #[arg(long, value_name = "NAME|FILE")]
+    profile: Option<String>,
+    /// The server's name in the log [default: derived from the command]
+    #[arg(long, value_name = "NAME")]
+    name: Option<String>,
+    /// Which environment's files are meant: dev or prod
+    #[arg(long, value_name = "ENV", default_value = "prod", value_parser = environment)]
+    env: Environment,
+    /// What ${workspace} stands for [default: the current folder]
+    #[arg(long, value_name = "DIR")]
+    workspace: Option<PathBuf>,
+    /// Grant reading this path too (repeatable)
+    #[arg(long, value_name = "PATH")]
+    read: Vec<PathBuf>,
+    /// Grant writing this path too (repeatable)
+    #[arg(long, value_name = "PATH")]
+    write: Vec<PathBuf>,
+    /// Grant executing this program too (repeatable)
+    #[arg(long, value_name = "PATH")]
+    exec: Vec<PathBuf>,
+    /// Pass this environment variable on; its value is a secret (repeatable)
+    #[arg(long, value_name = "NAME")]
+    pass_env: Vec<OsString>,
+    /// Where the log goes [default: the audit folder of the state folder]
+    #[arg(long, value_name = "DIR")]
+    audit_dir: Option<PathBuf>,
+    /// The server's command; everything after -- is passed on byte for byte
+    #[arg(last = true, required = true, value_name = "CMD")]
+    command: Vec<OsString>,
+}
+
+/// A run that cannot be: what to say, and the exit status.
+pub struct Refused {
+    status: u8,
+    message: String,
+}
+
+impl Refused {
+    fn new(status: u8, message: impl Into<String>, help: Option<&str>) -> Self {
+        let style = Style::stderr();
+        let mut text = format!("{}: {}\n", style.paint("error", 31), message.into());
+        if let Some(help) = help {
+            text.push_str(&format!("{}: {help}\n", style.paint("help", 36)));
+        }
+        Refused { status, message: text }
+    }
+}
+
+/// Runs `caponier run …`.
+pub fn run(args: RunArgs) -> ExitCode {
+    diagnostic::start_tracing();
+    match start(args) {
+        Ok(outcome) => conclude(&outcome),
+        Err(refused) => {
+            diagnostic::tell(&refused.message);
+            ExitCode::from(refused.status)
+        }
+    }
+}
+
+fn start(args: RunArgs) -> Result<session::Outcome, Refused> {
+    session::give_up_capabilities()
+        .map_err(|error| Refused::new(exit::NOT_SET_UP, error.to_string(), None))?;
+    // It comes up while we read profiles. If anything is refused below, dropping it ends it.
+    let init = Init::spawn().map_err(|error| Refused::new(exit::NOT_SET_UP, error.to_string(), None))?;
+    let around = Surroundings::find()
+        .map_err(|error| Refused::new(exit::CONFIGURATION, error.to_string(), Some("set HOME")))?;
+    let request = prepare(args, &around)?;
+    session::run(init, request).map_err(|error| not_set_up(&error))
+}
+
+fn prepare(args: RunArgs, around: &Surroundings) -> Result<Request, Refused> {
+    let mut command = resolve(around, &args.command, None)?;
+    let server = args.name.clone().unwrap_or_else(|| server_name(&args.command));
+    let id = audit::session_id().map_err(|error| {
+        Refused::new(exit::NOT_SET_UP, format!("no random number for the session's id: {error}"), None)
+    })?;
+    let tmp = around.directories.tmp().join(&id);
+    let entry = command.script.as_ref().map_or(&command.target, |script| &script.target);
+    let lasting = lasting_home(&around.directories.homes(), &server, entry);
+    let session = context::Session { session_home: tmp.join("home"), private_home: lasting.clone(), tmp };
+    let context =
+        around.context(args.workspace.as_deref(), Some(&command), Some(session), args.audit_dir.as_deref());
+    let policy = policy(&args, &command, &context)?;
+    if let Some(path) = policy.process.env.set.get("PATH") {
+        // The profile gives the server another PATH: what `env` finds on it has to be granted, not what we find.
+        command = resolve(around, &args.command, Some(path.into()))?;
+    }
+    refuse_shell(&command, &policy)?;
+    let home = (policy.process.home == Home::Private).then_some(lasting);
+    let folders = Folders::make(&around.directories.tmp(), &id, home.as_deref())
+        .map_err(|error| Refused::new(exit::NOT_SET_UP, error.to_string(), None))?;
+    let environment = server_environment(&args, &command, &policy, &folders)?;
+    Ok(Request {
+        context: explanations(around, &policy, args.audit_dir.as_deref()),
+        audit_dir: args.audit_dir.map_or_else(|| around.directories.audit(), |dir| around.cwd.join(dir)),
+        state_dir: around.directories.state.clone(),
+        cwd: around.cwd.clone(),
+        session: id,
+        policy,
+        command,
+        environment,
+        folders,
+        server,
+    })
+}
+
+fn resolve(around: &Surroundings, words: &[OsString], path: Option<OsString>) -> Result<Command, Refused> {
+    let command = around
+        .command(words, path)
+        .map_err(|error| Refused::new(error.exit_code(), error.to_string(), Some(&error.help())))?;
+    if let Some(launcher) = &command.launcher {
+        let message = format!("{} cannot be run in a pen: {}", launcher.name(), launcher.why_not());
+        return Err(Refused::new(exit::NOT_EXECUTABLE, message, Some(launcher.help())));
+    }
+    Ok(command)
+}
+
+fn policy(args: &RunArgs, command: &Command, context: &context::Context) -> Result<Policy, Refused> {
+    let name = match &args.profile {
+        Some(name) => name.clone(),
+        None => {
+            let name = profile_by_runtime(command);
+            diagnostic::note(&format!(
+                "no --profile was given: the profile \"{name}\" is used, which grants the program and nothing else"
+            ));
+            name.to_owned()
+        }
+    };
+    let pass_env = args.pass_env.iter().map(|name| name.to_string_lossy().into_owned()).collect();
+    let flags =
+        Flags { read: args.read.clone(), write: args.write.clone(), execute: args.exec.clone(), pass_env };
+    let request = profile::Request { profile: name, environment: args.env, flags };
+    match profile::resolve(&request, context) {
+        Ok(resolved) => {
+            for warning in &resolved.warnings {
+                diagnostic::tell(&diagnostic::warning(warning, Style::stderr()));
+            }
+            Ok(resolved.policy)
+        }
+        Err(problems) => Err(Refused {
+            status: exit::CONFIGURATION,
+            message: diagnostic::problems(&problems, Style::stderr()),
+        }),
+    }
+}
+
+/// The profile of a command for which none was named: what its runtime needs to start.
+fn profile_by_runtime(command: &Command) -> &'static str {
+    let runs = |start: &str| {
+        std::iter::once(&command.target)
+            .chain(command.interpreters.iter().map(|interpreter| &interpreter.target))
+            .filter_map(|path| path.file_name()?.to_str())
+            .any(|name| name == start || name.strip_prefix(start).is_some_and(is_version))
+    };
+    if runs("node") {
+        "runtime/node"
+    } else if runs("python") {
+        "runtime/python"
+    } else {
+        "base"
+    }
+}
+
+fn is_version(rest: &str) -> bool {
+    rest.starts_with(|c: char| c.is_ascii_digit())
+}
+
+/// `exec.shell`: a shell is a program only where the profile, or a flag, names it.
+fn refuse_shell(command: &Command, policy: &Policy) -> Result<(), Refused> {
+    if !command.shell {
+        return Ok(());
+    }
+    let inode = |path: &Path| {
+        use std::os::unix::fs::MetadataExt;
+        path.metadata().ok().map(|metadata| (metadata.dev(), metadata.ino()))
+    };
+    let named = policy
+        .process
+        .execute
+        .iter()
+        .any(|grant| grant.origin != Origin::caponier() && inode(&grant.path) == inode(&command.target));
+    if named {
+        return Ok(());
+    }
+    let shown = escape(&command.path.to_string_lossy());
+    let message = format!("{shown} is a shell: it would run anything that its arguments say");
+    let help =
+        "name the server's own program after --; a profile that needs a shell names it in process.execute";
+    Err(Refused::new(exit::NOT_EXECUTABLE, message, Some(help)))
+}
+
+fn server_environment(
+    args: &RunArgs,
+    command: &Command,
+    policy: &Policy,
+    folders: &Folders,
+) -> Result<variables::Environment, Refused> {
+    let fixed = variables::Fixed {
+        home: folders.home().to_owned(),
+        lasting: policy.process.home == Home::Private,
+        tmpdir: folders.tmp().to_owned(),
+        path_first: command.path_first.clone(),
+    };
+    let compiled = variables::compile(std::env::vars_os(), &policy.process.env, &args.pass_env, &fixed)
+        .map_err(|error| Refused::new(exit::CONFIGURATION, error.to_string(), Some(&error.help())))?;
+    if !compiled.credential_like.is_empty() {
+        let names: Vec<String> = compiled.credential_like.iter().map(|name| escape(name)).collect();
+        diagnostic::note(&format!(
+            "not passed on to the server: {} (--pass-env NAME passes one on)",
+            names.join(", ")
+        ));
+    }
+    if !compiled.missing.is_empty() {
+        let names: Vec<String> = compiled.missing.iter().map(|name| escape(name)).collect();
+        diagnostic::note(&format!("to be passed on, but not set: {}", names.join(", ")));
+    }
+    Ok(compiled)
+}
+
+/// What denials are explained with.
+fn explanations(around: &Surroundings, policy: &Policy, audit_dir: Option<&Path>) -> notify::Context {
+    let own = "it is one of caponier's own folders";
+    let directories = &around.directories;
+    let mut never: Vec<(PathBuf, String)> =
+        [&directories.config, &directories.state, &directories.data, &directories.runtime]
+            .into_iter()
+            .map(|folder| (folder.clone(), own.to_owned()))
+            .collect();
+    if let Some(dir) = audit_dir {
+        never.push((around.cwd.join(dir), "the log is there".to_owned()));
+    }
+    for home in around.homes() {
+        let secret = |name: &&str| (home.join(name), "it holds secrets that open other doors".to_owned());
+        never.extend(SECRET_STORES.iter().map(secret));
+        let client = |name: &&str| (home.join(name), "it decides which servers a client starts".to_owned());
+        never.extend(CLIENT_FILES.iter().map(client));
+    }
+    notify::Context { never, unprotected: policy.filesystem.unprotected.clone() }
+}
+
+/// A name for the log: the package, the module, or the file that is run.
+fn server_name(words: &[OsString]) -> String {
+    let text = |word: &OsStr| word.to_string_lossy().into_owned();
+    let rest = words.get(1..).unwrap_or_default();
+    let module = rest.iter().position(|word| word == "-m").and_then(|at| rest.get(at + 1));
+    let script = rest.iter().find(|word| !word.to_string_lossy().starts_with('-'));
+    let first = words.first().map(|word| text(word)).unwrap_or_default();
+    let runtime = Path::new(&first)
+        .file_name()
+        .map(text)
+        .is_some_and(|name| name.starts_with("node") || name.starts_with("python"));
+    let chosen = match (runtime, module, script) {
+        (true, Some(module), _) => text(module),
+        (true, None, Some(script)) => package(&text(script)),
+        _ => Path::new(&first).file_name().map(text).unwrap_or(first),
+    };
+    chosen.chars().filter(|c| !c.is_control()).take(80).collect()
+}
+
+/// `…/node_modules/@scope/NAME/…` is NAME; otherwise the file's name without its ending.
+fn package(script: &str) -> String {
+    if let Some((_, inside)) = script.rsplit_once("node_modules/") {
+        let mut parts = inside.split('/').filter(|part| !part.starts_with('@'));
+        if let Some(name) = parts.next() {
+            return name.to_owned();
+        }
+    }
+    Path::new(script)
+        .file_stem()
+        .map_or_else(|| script.to_owned(), |stem| stem.to_string_lossy().into_owned())
+}
+
+fn not_set_up(error: &session::Error) -> Refused {
+    let help = match error {
+        session::Error::Unmet(_) => Some(
+            "a newer kernel, or Landlock switched on at boot (lsm=landlock,…), is needed; nothing was started",
+        ),
+        session::Error::Log(_) => Some("nothing runs without a log; --audit-dir puts it elsewhere"),
+        _ => None,
+    };
+    Refused::new(exit::NOT_SET_UP, error.to_string(), help)
+}
+
+fn conclude(outcome: &session::Outcome) -> ExitCode {
+    if let Some((step, errno)) = outcome.failed {
+        let name = crate::sys::errno::name(errno);
+        let message = format!("could not {}: {name}; the server did not run", step.doing());
+        let refused = Refused::new(exit::of_launch(step, errno), message, exit::help(step, errno));
+        diagnostic::tell(&refused.message);
+        return ExitCode::from(refused.status);
+    }
+    match (outcome.cause, outcome.status) {
+        (Cause::Timeout, _) => ExitCode::from(exit::TIMED_OUT),
+        (_, Some(status)) => ExitCode::from(exit::of_status(status)),
+        (_, None) => ExitCode::from(exit::NOT_SET_UP),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn name(words: &[&str]) -> String {
+        server_name(&words.iter().map(OsString::from).collect::<Vec<_>>())
+    }
+
+    #[test]
+    fn servers_are_named_after_what_is_run() {
+        assert_eq!(
+            name(&["node", "/x/node_modules/@modelcontextprotocol/server-memory/dist/index.js"]),
+            "server-memory"
+        );
+        assert_eq!(name(&["/v/bin/python", "-m", "mcp_server_git", "--repository", "/r"]), "mcp_server_git");
+        assert_eq!(name(&["/v/bin/mcp-server-time"]), "mcp-server-time");
+        assert_eq!(name(&["node", "--inspect", "srv.mjs"]), "srv");
+        assert_eq!(name(&["/bin/true"]), "true");
+    }
+}

@@ -1,0 +1,151 @@
+//! What the client gets instead of what was refused.
+//!
+//! A refused call gets a *result* with `isError`, because clients show a model results and hide errors from it. The
+//! text helps the model to go on without the tool and names the rule for the user; how to get round the rule it does
+//! not say. Everything else that was refused gets a JSON-RPC error. Notifications and answers get nothing.
+
+use serde_json::Value;
+
+use crate::jsonrpc::Class;
+use crate::mcp::refusal::Refusal;
+use crate::mcp::visible::visible;
+use crate::policy::reason::Reason;
+
+/// The member of `_meta` that names our decision.
+const DECISION: &str = "io.github.caponier/decision";
+/// For what is well formed and refused all the same: outside the range that JSON-RPC and MCP keep.
+const REFUSED: i64 = -31_000;
+
+/// Where a refusal is written down: `<session>:<seq>`, when it could be.
+pub type EventId<'a> = Option<&'a str>;
+
+/// The result of a refused call, without a line end. `id` is its JSON text.
+pub fn refused_call(id: &str, tool: &str, modern: bool, refusal: &Refusal, event: EventId<'_>) -> String {
+    let kind = if modern { r#","resultType":"complete""# } else { "" };
+    let text = Value::from(call_text(tool, refusal, event));
+    let decision = decision(refusal, event);
+    format!(
+        r#"{{"jsonrpc":"2.0","id":{id},"result":{{"content":[{{"type":"text","text":{text}}}],"isError":true{kind},"_meta":{{"{DECISION}":{decision}}}}}}}"#
+    )
+}
+
+/// The error for another refused message. `id` is its JSON text, `None` when it could not be read.
+pub fn refused_request(id: Option<&str>, refusal: &Refusal, code: i64, event: EventId<'_>) -> String {
+    let message = Value::from(format!(
+        "caponier refused this message ({}): {}",
+        refusal.denial.reason,
+        visible(&refusal.detail, 300)
+    ));
+    let decision = decision(refusal, event);
+    let id = id.unwrap_or("null");
+    format!(
+        r#"{{"jsonrpc":"2.0","id":{id},"error":{{"code":{code},"message":{message},"data":{{"{DECISION}":{decision}}}}}}}"#
+    )
+}
+
+/// The code of the error: `-32700` for what is no JSON, `-32600` for what is no request that has one meaning, our own
+/// for what is refused for another cause.
+pub fn code(refusal: &Refusal, class: Option<Class>) -> i64 {
+    match (class, refusal.denial.reason) {
+        (Some(Class::NotJson), _) => -32_700,
+        (
+            _,
+            Reason::MessageMalformed
+            | Reason::MessageAmbiguous
+            | Reason::MessageTooLong
+            | Reason::MessageTooDeep
+            | Reason::MessageBatch
+            | Reason::MessageDirection,
+        ) => -32_600,
+        _ => REFUSED,
+    }
+}
+
+fn decision(refusal: &Refusal, event: EventId<'_>) -> Value {
+    serde_json::json!({ "id": event, "reason": refusal.denial.reason })
+}
+
+/// What the model reads.
+fn call_text(tool: &str, refusal: &Refusal, event: EventId<'_>) -> String {
+    let tool = visible(tool, 128);
+    let reason = refusal.denial.reason;
+    let detail = visible(&refusal.detail, 300);
+    let what = match reason {
+        Reason::ResultTooLong => format!(
+            "The tool \"{tool}\" answered with more than can be passed on ({detail}). Ask for less at a time: a \
+             smaller range, fewer items, or a filter."
+        ),
+        Reason::AuditUnwritable => format!(
+            "The tool \"{tool}\" was refused because the record of calls cannot be written at the moment. Tell the \
+             user; trying again helps only after they have repaired it."
+        ),
+        Reason::ToolDenied | Reason::ToolNotListed => format!(
+            "The tool \"{tool}\" was not run: the user's policy for this server does not allow it. Trying again gives \
+             the same answer. Go on without this tool, or tell the user what you needed it for."
+        ),
+        Reason::CallTooMany => {
+            format!(
+                "The tool \"{tool}\" was not run: {detail}. Wait for their answers before you call another."
+            )
+        }
+        _ => format!(
+            "The call of the tool \"{tool}\" was refused and has no result. Go on without it, or tell the user."
+        ),
+    };
+    let record = match event {
+        Some(event) => format!(" Record: caponier audit explain {event}"),
+        None => String::new(),
+    };
+    format!("{what}\n\nFor the user: {reason}, {detail}.{record}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::policy::verdict::Remedy;
+
+    fn refusal() -> Refusal {
+        Refusal::new(
+            Reason::ToolDenied,
+            "tools.deny has \"write_*\" (fs.toml:3:9)",
+            Remedy::Line("x = \"secret way round\"".into()),
+        )
+    }
+
+    #[test]
+    fn a_refused_call_gets_a_result() {
+        for modern in [false, true] {
+            let line = refused_call(r#""\u0061""#, "write\u{1b}[2J\"", modern, &refusal(), Some("01K:42"));
+            let answer: Value = serde_json::from_str(&line).unwrap();
+            assert_eq!(answer["id"], "a");
+            assert!(line.contains(r#""id":"\u0061""#), "the id's own bytes: {line}");
+            assert_eq!(answer["result"]["isError"], true);
+            assert_eq!(answer["result"].get("resultType").is_some(), modern);
+            assert_eq!(
+                answer["result"]["_meta"][DECISION],
+                serde_json::json!({"id":"01K:42","reason":"tool.denied"})
+            );
+            let text = answer["result"]["content"][0]["text"].as_str().unwrap();
+            assert!(text.contains(r#""write\u{1b}[2J"""#) && text.contains("fs.toml:3:9"), "{text}");
+            assert!(!text.contains("way round"), "{text}");
+        }
+    }
+
+    #[test]
+    fn another_request_gets_an_error() {
+        let refusal = Refusal::ambiguous("twice\u{202e}");
+        let answer: Value = serde_json::from_str(&refused_request(None, &refusal, -32600, None)).unwrap();
+        assert_eq!(answer["id"], Value::Null);
+        assert_eq!(answer["error"]["code"], -32600);
+        assert!(answer["error"]["message"].as_str().unwrap().contains("twice\\u{202e}"));
+        assert_eq!(answer["error"]["data"][DECISION]["id"], Value::Null);
+    }
+
+    #[test]
+    fn codes_tell_no_json_from_no_request() {
+        let malformed = Refusal::malformed("x");
+        assert_eq!(code(&malformed, Some(Class::NotJson)), -32_700);
+        assert_eq!(code(&malformed, Some(Class::NotAMessage)), -32_600);
+        assert_eq!(code(&Refusal::unwritable("x"), None), -31_000);
+    }
+}

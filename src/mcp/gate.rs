@@ -1,0 +1,312 @@
+//! The judgement of every message, and what the session knows because of it.
+//!
+//! First [`Gate::judge_client`] or [`Gate::judge_server`], which change nothing; then, with the permit that they gave,
+//! [`Gate::admit`] or [`Gate::arrive`]. The era is read off each request (design: `_meta` carries the version); a
+//! process that was sent `initialize` speaks a legacy version, whatever else it is sent.
+
+use std::time::Instant;
+
+use crate::jsonrpc::{Body, Id, IdKey, Invocation, Limits, Message, Reply, Response};
+use crate::mcp::pending::{Asked, Call, Pending, Request};
+use crate::mcp::refusal::Refusal;
+use crate::mcp::tools::Rules;
+use crate::policy::{Protocol, Tools};
+
+pub use crate::mcp::tools::Error;
+
+/// The only version that has batches.
+const WITH_BATCHES: &str = "2025-03-26";
+/// Most messages in a batch.
+const MAX_BATCH: usize = 1000;
+
+/// The right to admit one message.
+#[derive(Debug)]
+pub struct Permit(());
+
+/// What becomes of one message.
+#[must_use = "a judgement that nobody acts on protects nothing"]
+#[derive(Debug)]
+pub enum Judgement {
+    /// It may pass.
+    Pass(Permit),
+    /// It may not.
+    Refuse(Refusal),
+}
+
+/// What was admitted.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Admitted {
+    /// A call, with its running number.
+    Call(u64),
+    /// The client took this call back.
+    Cancels(Call),
+    /// Another request.
+    Request,
+    /// A notification or an answer.
+    Other,
+}
+
+/// The gate of one session.
+#[derive(Debug)]
+pub struct Gate {
+    rules: Rules,
+    max_depth: u32,
+    pending: Pending,
+    calls: u64,
+    /// `initialize` was asked.
+    legacy: bool,
+    /// A request of the modern era was seen.
+    modern: bool,
+    /// The server agreed to a version that has batches.
+    batches: bool,
+}
+
+impl Gate {
+    /// The gate for a policy.
+    ///
+    /// # Errors
+    /// A pattern of `tools.deny` that is no glob.
+    pub fn new(tools: &Tools, protocol: &Protocol) -> Result<Self, Error> {
+        Ok(Gate {
+            rules: Rules::new(tools)?,
+            max_depth: protocol.max_depth,
+            pending: Pending::default(),
+            calls: 0,
+            legacy: false,
+            modern: false,
+            batches: false,
+        })
+    }
+
+    /// What a message may be, now.
+    pub fn limits(&self) -> Limits {
+        Limits { max_depth: self.max_depth, max_batch: if self.batches { MAX_BATCH } else { 0 } }
+    }
+
+    /// A running number for a call.
+    pub fn number_call(&mut self) -> u64 {
+        self.calls += 1;
+        self.calls
+    }
+
+    /// Judges a message of the client's.
+    pub fn judge_client(&self, message: &Message<'_>) -> Judgement {
+        let refusal = match &message.body {
+            Body::Request(id, invocation) => self.refuse_request(id, invocation),
+            Body::Notification(invocation) => invocation
+                .tool()
+                .map(|_| Refusal::malformed("tools/call without an id: nobody would learn how it ended")),
+            Body::Response(_) => self
+                .is_modern()
+                .then(|| Refusal::direction("an answer from the client, where servers ask nothing")),
+        };
+        refusal.map_or(Judgement::Pass(Permit(())), Judgement::Refuse)
+    }
+
+    fn refuse_request(&self, id: &Id<'_>, invocation: &Invocation<'_>) -> Option<Refusal> {
+        let tool = invocation.tool();
+        if let Some(refusal) = tool.as_deref().and_then(|tool| self.rules.refuse(tool)) {
+            return Some(refusal);
+        }
+        let in_flight = self.pending.get(id.key()).map(|request| &request.asked);
+        match (tool, in_flight) {
+            (_, Some(Asked::Call(_) | Asked::Cancelled)) | (Some(_), Some(_)) => {
+                Some(Refusal::ambiguous(format!("the id {} is already in flight", id.raw())))
+            }
+            (Some(_), None) if self.pending.is_full() => Some(Refusal::too_many(crate::mcp::pending::MAX)),
+            _ => None,
+        }
+    }
+
+    /// Judges a message of the server's.
+    pub fn judge_server(&self, message: &Message<'_>) -> Judgement {
+        match &message.body {
+            Body::Request(..) if self.is_modern() => {
+                Judgement::Refuse(Refusal::direction("a request from the server, where servers ask nothing"))
+            }
+            _ => Judgement::Pass(Permit(())),
+        }
+    }
+
+    /// A message of the client's goes to the server, at `now`.
+    pub fn admit(&mut self, _permit: Permit, message: &Message<'_>, now: Instant) -> Admitted {
+        match &message.body {
+            Body::Request(id, invocation) => self.admit_request(id, invocation, now),
+            Body::Notification(invocation) if invocation.method == "notifications/cancelled" => {
+                let id = invocation.params.request_id.and_then(|raw| raw.id());
+                match id.and_then(|id| self.pending.cancel(id.key())) {
+                    Some(call) => Admitted::Cancels(call),
+                    None => Admitted::Other,
+                }
+            }
+            Body::Notification(_) | Body::Response(_) => Admitted::Other,
+        }
+    }
+
+    fn admit_request(&mut self, id: &Id<'_>, invocation: &Invocation<'_>, now: Instant) -> Admitted {
+        let modern = invocation.params.modern;
+        let initialize = invocation.method == "initialize";
+        self.legacy |= initialize;
+        self.modern |= modern;
+        match invocation.tool() {
+            Some(tool) => {
+                let number = self.number_call();
+                let call = Call { number, tool: tool.into_owned(), started: now };
+                self.pending.insert(id, Asked::Call(call), modern);
+                Admitted::Call(number)
+            }
+            None => {
+                self.pending.insert(id, if initialize { Asked::Initialize } else { Asked::Other }, modern);
+                Admitted::Request
+            }
+        }
+    }
+
+    /// An answer of the server's goes to the client: what it answers.
+    pub fn arrive(&mut self, _permit: Permit, response: &Response<'_>) -> Option<Request> {
+        let request = self.withdraw(response.id.as_ref()?.key())?;
+        if let (Asked::Initialize, Reply::Result { protocol_version: Some(version), .. }) =
+            (&request.asked, response.reply)
+        {
+            self.batches = version.string().as_deref() == Some(WITH_BATCHES);
+        }
+        Some(request)
+    }
+
+    /// Whether somebody waits for an answer with this id.
+    pub fn awaits(&self, id: &IdKey) -> bool {
+        self.pending.get(id).is_some()
+    }
+
+    /// Forgets a request: what it was.
+    pub fn withdraw(&mut self, id: &IdKey) -> Option<Request> {
+        self.pending.remove(id)
+    }
+
+    /// The session ends: the calls that nobody answered, oldest first.
+    pub fn drain(&mut self) -> Vec<Call> {
+        self.pending.drain()
+    }
+
+    /// Whether the server speaks only a version in which servers ask nothing.
+    fn is_modern(&self) -> bool {
+        self.modern && !self.legacy
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::jsonrpc::{Payload, scan};
+    use crate::mcp::pending::MAX;
+    use crate::policy::grant::Origin;
+    use crate::policy::reason::Reason;
+    use crate::policy::{Stdout, ToolDefault, ToolPattern};
+
+    fn gate(default: ToolDefault, deny: &[&str]) -> Result<Gate, Error> {
+        let origin = Origin { file: "p.toml".into(), line: 4, column: 2 };
+        let deny =
+            deny.iter().map(|glob| ToolPattern { glob: (*glob).into(), origin: origin.clone() }).collect();
+        let tools = Tools { default, deny, default_origin: None };
+        Gate::new(&tools, &Protocol { max_message: 1 << 20, max_depth: 64, stdout: Stdout::Strict })
+    }
+
+    fn message(line: &str) -> Message<'_> {
+        match scan(line.as_bytes(), Limits { max_depth: 64, max_batch: 0 }).unwrap() {
+            Payload::Single(message) => message,
+            Payload::Batch(_) => panic!("a batch"),
+        }
+    }
+
+    fn call(id: usize, tool: &str) -> String {
+        format!(r#"{{"jsonrpc":"2.0","id":{id},"method":"tools/call","params":{{"name":"{tool}"}}}}"#)
+    }
+
+    fn admit(gate: &mut Gate, line: &str) -> Result<Admitted, Refusal> {
+        let message = message(line);
+        match gate.judge_client(&message) {
+            Judgement::Pass(permit) => Ok(gate.admit(permit, &message, Instant::now())),
+            Judgement::Refuse(refusal) => Err(refusal),
+        }
+    }
+
+    #[test]
+    fn tools_are_judged_by_name_as_the_server_reads_it() {
+        let gate = gate(ToolDefault::Allow, &["write_*", "[ab]c", "x"]).unwrap();
+        for (tool, refused) in [
+            ("read", false),
+            ("write_file", true),
+            ("write_a/b", true),
+            ("wr\\u0069te_file", true),
+            ("Write_file", false),
+            ("bc", true),
+            ("x", true),
+            ("xy", false),
+        ] {
+            let line = call(1, tool);
+            let judged = gate.judge_client(&message(&line));
+            match judged {
+                Judgement::Refuse(refusal) => {
+                    assert!(refused, "{tool}");
+                    assert_eq!(refusal.denial.reason, Reason::ToolDenied);
+                    assert!(refusal.detail.contains("p.toml:4:2"), "{}", refusal.detail);
+                }
+                Judgement::Pass(_) => assert!(!refused, "{tool}"),
+            }
+        }
+    }
+
+    #[test]
+    fn a_glob_that_is_none_is_an_error_with_its_line() {
+        let error = gate(ToolDefault::Allow, &["ok", "[bad"]).unwrap_err();
+        assert!(error.to_string().starts_with("p.toml:4:2: \"[bad\" is not a glob"), "{error}");
+    }
+
+    #[test]
+    fn what_is_in_flight_is_bounded() {
+        let mut gate = gate(ToolDefault::Allow, &[]).unwrap();
+        for id in 0..MAX {
+            assert_eq!(admit(&mut gate, &call(id, "t")), Ok(Admitted::Call(id as u64 + 1)));
+        }
+        assert_eq!(admit(&mut gate, &call(MAX, "t")).unwrap_err().denial.reason, Reason::CallTooMany);
+        for id in 0..=MAX {
+            let ping = format!(r#"{{"jsonrpc":"2.0","id":"{id}","method":"ping"}}"#);
+            assert_eq!(admit(&mut gate, &ping), Ok(Admitted::Request));
+        }
+        let last = message(r#"{"jsonrpc":"2.0","id":3,"result":{}}"#);
+        let (Judgement::Pass(permit), Body::Response(response)) = (gate.judge_server(&last), &last.body)
+        else {
+            panic!("{last:?}")
+        };
+        assert!(matches!(gate.arrive(permit, response), Some(Request { asked: Asked::Call(_), .. })));
+        assert_eq!(admit(&mut gate, &call(MAX, "t")), Ok(Admitted::Call(MAX as u64 + 1)));
+        let numbers: Vec<u64> = gate.drain().iter().map(|call| call.number).collect();
+        assert!(numbers.is_sorted() && numbers.len() == MAX);
+    }
+
+    #[test]
+    fn requests_that_are_no_calls_may_reuse_an_id_that_was_never_answered() {
+        let mut gate = gate(ToolDefault::Allow, &[]).unwrap();
+        let probe = r#"{"jsonrpc":"2.0","id":0,"method":"server/discover"}"#;
+        let initialize = r#"{"jsonrpc":"2.0","id":0,"method":"initialize"}"#;
+        assert_eq!(admit(&mut gate, probe), Ok(Admitted::Request));
+        assert_eq!(admit(&mut gate, initialize), Ok(Admitted::Request));
+        assert_eq!(admit(&mut gate, &call(0, "t")).unwrap_err().denial.reason, Reason::MessageAmbiguous);
+    }
+
+    #[test]
+    fn only_a_call_can_be_taken_back() {
+        let mut gate = gate(ToolDefault::Allow, &[]).unwrap();
+        let cancel = r#"{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":0}}"#;
+        assert_eq!(
+            admit(&mut gate, r#"{"jsonrpc":"2.0","id":0,"method":"initialize"}"#),
+            Ok(Admitted::Request)
+        );
+        assert_eq!(admit(&mut gate, cancel), Ok(Admitted::Other));
+        assert!(gate.awaits(Id::parse("0").unwrap().key()));
+        assert_eq!(admit(&mut gate, &call(1, "t")), Ok(Admitted::Call(1)));
+        let cancel = cancel.replace("0}", "1}");
+        assert!(matches!(admit(&mut gate, &cancel), Ok(Admitted::Cancels(Call { number: 1, .. }))));
+        assert_eq!(admit(&mut gate, &cancel), Ok(Admitted::Other));
+    }
+}

@@ -1,0 +1,108 @@
+//! Why a message goes no further: the denial, and the detail that a record and an answer show.
+
+use crate::jsonrpc::{Class, ScanError};
+use crate::policy::reason::Reason;
+use crate::policy::verdict::{Denial, Layer, Remedy};
+
+/// A refusal of the gate.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal {
+    /// Reason, layer, remedy.
+    pub denial: Denial,
+    /// What was wrong and where, or which rule said so. May hold text of the peer's, not made visible.
+    pub detail: String,
+}
+
+impl Refusal {
+    /// A refusal of the gate's layer.
+    pub fn new(reason: Reason, detail: impl Into<String>, remedy: Remedy) -> Self {
+        Refusal { denial: Denial { reason, layer: Layer::Gate, remedy }, detail: detail.into() }
+    }
+
+    /// One for which nothing is proposed.
+    fn never(reason: Reason, detail: impl Into<String>, why_not: &str) -> Self {
+        Refusal::new(reason, detail, Remedy::WhyNot(why_not.into()))
+    }
+
+    /// A line that the scanner refused.
+    pub fn unreadable(error: &ScanError, max_depth: u32) -> Self {
+        let detail = error.to_string();
+        match error.fault.class() {
+            Class::NotJson | Class::NotAMessage => {
+                Refusal::never(Reason::MessageMalformed, detail, "only JSON-RPC messages are passed on")
+            }
+            Class::Ambiguous => Refusal::ambiguous(detail),
+            Class::TooDeep => {
+                let deeper = Remedy::Line(format!("protocol.max_depth = {}", max_depth.saturating_mul(2)));
+                Refusal::new(Reason::MessageTooDeep, detail, deeper)
+            }
+            Class::Batch => Refusal::never(
+                Reason::MessageBatch,
+                detail,
+                "only the protocol's version 2025-03-26 has batches",
+            ),
+        }
+    }
+
+    /// A message with more than one meaning.
+    pub fn ambiguous(detail: impl Into<String>) -> Self {
+        Refusal::never(
+            Reason::MessageAmbiguous,
+            detail,
+            "two readers could take it for different messages, so that what is judged is not what is done",
+        )
+    }
+
+    /// JSON-RPC, but not in a way that MCP has.
+    pub(super) fn malformed(detail: &str) -> Self {
+        Refusal::never(Reason::MessageMalformed, detail, "the protocol has no such message")
+    }
+
+    /// A message in the wrong direction.
+    pub(super) fn direction(detail: &str) -> Self {
+        Refusal::never(Reason::MessageDirection, detail, "this version of the protocol has no such message")
+    }
+
+    /// Too many calls at once.
+    pub(super) fn too_many(limit: usize) -> Self {
+        let detail = format!("{limit} calls are in flight");
+        Refusal::never(Reason::CallTooMany, detail, "what cannot be kept track of is not passed on")
+    }
+
+    /// A line over `limit` bytes.
+    pub fn too_long(bytes: u64, limit: u64) -> Self {
+        let detail = format!("{bytes} bytes; the limit is {limit}");
+        Refusal::new(Reason::MessageTooLong, detail, Remedy::Line(format!("protocol.max_message = {bytes}")))
+    }
+
+    /// An answer over `limit` bytes.
+    pub fn result_too_long(bytes: u64, limit: u64) -> Self {
+        let detail = format!("{bytes} bytes; the limit is {limit}");
+        Refusal::never(Reason::ResultTooLong, detail, "clients close the connection at longer messages")
+    }
+
+    /// The log could not be written.
+    pub fn unwritable(detail: &str) -> Self {
+        Refusal::never(
+            Reason::AuditUnwritable,
+            detail,
+            "nothing goes on unrecorded; make room in the audit folder, or make it writable",
+        )
+    }
+
+    /// The gate itself failed at this message.
+    pub fn unjudged() -> Self {
+        let detail = "the judgement of this message failed inside caponier";
+        Refusal::never(
+            Reason::MessageUnjudged,
+            detail,
+            "what was not judged is not passed on; please report it",
+        )
+    }
+
+    /// A message that stood in a batch together with a refused one.
+    pub fn with_batch(reason: Reason) -> Self {
+        let detail = "another message of the same batch was refused";
+        Refusal::never(reason, detail, "a batch is passed on whole or not at all")
+    }
+}

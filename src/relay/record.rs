@@ -1,0 +1,238 @@
+//! What the relay writes down, and what follows when it cannot.
+//!
+//! Every method returns before the thing that it tells of takes effect. With `on_failure = "block"` a failure goes
+//! back to the caller, who refuses; with `"continue"` it is told to the session once, and the message passes.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use serde_json::value::RawValue;
+use sha2::{Digest, Sha256};
+use tokio::sync::mpsc::UnboundedSender;
+
+use crate::event::{
+    AuditDegraded, AuditLost, CallEnd, CallStart, Direction, Emitter, Event, MessageDenied, Outcome,
+    StdoutNoise, Unwritable, text,
+};
+use crate::jsonrpc::{Id, Invocation};
+use crate::mcp::pending::Call;
+use crate::mcp::refusal::Refusal;
+use crate::mcp::shape;
+use crate::policy::calls::Summary;
+use crate::policy::reason::Reason;
+use crate::policy::{Arguments, Audit, OnFailure};
+use crate::relay::Notice;
+
+/// Characters of a line that a `stdout.noise` event keeps.
+const EXCERPT: usize = 200;
+
+/// The relay's side of the log.
+pub(super) struct Recorder {
+    emitter: Emitter,
+    on_failure: OnFailure,
+    arguments: Arguments,
+    notices: UnboundedSender<Notice>,
+    /// The last attempt failed.
+    failing: AtomicBool,
+    /// Requests refused since then.
+    refused: AtomicU64,
+}
+
+/// How a call ended, apart from the call itself.
+pub(super) struct Ending {
+    pub(super) outcome: Outcome,
+    pub(super) error_code: Option<i64>,
+    /// Length of the answer.
+    pub(super) bytes: usize,
+    pub(super) reason: Option<Reason>,
+}
+
+impl Ending {
+    /// Refused, and told so in `bytes` bytes.
+    pub(super) fn denied(refusal: &Refusal, bytes: usize) -> Self {
+        Ending { outcome: Outcome::Denied, error_code: None, bytes, reason: Some(refusal.denial.reason) }
+    }
+
+    /// Without an answer.
+    pub(super) fn silent(outcome: Outcome) -> Self {
+        Ending { outcome, error_code: None, bytes: 0, reason: None }
+    }
+}
+
+impl Recorder {
+    pub(super) fn new(emitter: Emitter, audit: &Audit, notices: UnboundedSender<Notice>) -> Self {
+        Recorder {
+            emitter,
+            on_failure: audit.on_failure,
+            arguments: audit.arguments,
+            notices,
+            failing: AtomicBool::new(false),
+            refused: AtomicU64::new(0),
+        }
+    }
+
+    /// Writes one event; `None` when it could not be and the policy goes on.
+    fn emit(&self, event: &Event) -> Result<Option<u64>, Unwritable> {
+        match self.emitter.emit(event) {
+            Ok(seq) => {
+                if self.failing.load(Ordering::Relaxed) && self.failing.swap(false, Ordering::Relaxed) {
+                    self.notify(Notice::AuditRestored);
+                }
+                Ok(Some(seq))
+            }
+            Err(unwritable) => {
+                if !self.failing.swap(true, Ordering::Relaxed) {
+                    self.notify(Notice::AuditFailed { detail: unwritable.detail.clone() });
+                }
+                match self.on_failure {
+                    OnFailure::Continue => Ok(None),
+                    OnFailure::Block => Err(unwritable),
+                }
+            }
+        }
+    }
+
+    fn notify(&self, notice: Notice) {
+        // A session that no longer listens is ending.
+        let _ = self.notices.send(notice);
+    }
+
+    /// Whether a request that leaves no line of its own may pass: while the log fails, only when it can be written
+    /// again, and then it says what was missing.
+    pub(super) fn ready(&self) -> Result<(), Unwritable> {
+        if !self.failing.load(Ordering::Relaxed) || self.on_failure == OnFailure::Continue {
+            return Ok(());
+        }
+        let count = self.refused.load(Ordering::Relaxed);
+        let reason = "the log could not be written; requests were refused meanwhile".to_owned();
+        match self.emit(&Event::AuditDegraded(AuditDegraded { reason, count })) {
+            Ok(_) => {
+                self.refused.fetch_sub(count, Ordering::Relaxed);
+                Ok(())
+            }
+            Err(unwritable) => {
+                self.refused.fetch_add(1, Ordering::Relaxed);
+                Err(unwritable)
+            }
+        }
+    }
+
+    /// A call begins and will be forwarded.
+    pub(super) fn call_begins(
+        &self,
+        number: u64,
+        id: &Id<'_>,
+        invocation: &Invocation<'_>,
+        bytes: usize,
+    ) -> Result<(), Unwritable> {
+        self.emitter.calls().begin(number);
+        self.call_start(number, id, invocation, bytes).inspect_err(|_| {
+            self.emitter.calls().end(number);
+        })
+    }
+
+    /// Only the line `call.start`: of a call that is refused at once, nothing can happen while it is in flight.
+    pub(super) fn call_start(
+        &self,
+        number: u64,
+        id: &Id<'_>,
+        invocation: &Invocation<'_>,
+        bytes: usize,
+    ) -> Result<(), Unwritable> {
+        let arguments = invocation.params.arguments;
+        let shape = match self.arguments {
+            Arguments::Shape => RawValue::from_string(shape::shape(arguments)).ok(),
+            Arguments::None => None,
+        };
+        let digest = Sha256::digest(arguments.map_or("", |raw| raw.0));
+        self.emit(&Event::CallStart(Box::new(CallStart {
+            call: number,
+            id: RawValue::from_string(id.raw().to_owned()).unwrap_or_else(|_| RawValue::NULL.to_owned()),
+            method: invocation.method.clone().into_owned(),
+            tool: invocation.tool().unwrap_or_default().into_owned(),
+            arguments: shape,
+            arguments_sha256: hex(&digest),
+            bytes: bytes as u64,
+        })))
+        .map(drop)
+    }
+
+    /// A call that was in flight has ended.
+    pub(super) fn call_ends(&self, call: &Call, ending: Ending) -> Result<(), Unwritable> {
+        let summary = self.emitter.calls().end(call.number);
+        self.call_end(call, ending, summary)
+    }
+
+    /// Only the line `call.end`, for a call of which there was only the line `call.start`.
+    pub(super) fn call_denied(&self, call: &Call, ending: Ending) -> Result<(), Unwritable> {
+        self.call_end(call, ending, Summary { denied: 1, ..Summary::default() })
+    }
+
+    fn call_end(&self, call: &Call, ending: Ending, summary: Summary) -> Result<(), Unwritable> {
+        self.emit(&Event::CallEnd(Box::new(CallEnd {
+            call: call.number,
+            tool: call.tool.clone(),
+            outcome: ending.outcome,
+            error_code: ending.error_code,
+            duration_us: u64::try_from(call.started.elapsed().as_micros()).unwrap_or(u64::MAX),
+            bytes: ending.bytes as u64,
+            summary,
+            reason: ending.reason,
+        })))
+        .map(drop)
+    }
+
+    /// A message was refused; `<session>:<seq>` of the line that says so, when it could be written.
+    pub(super) fn denied(
+        &self,
+        direction: Direction,
+        (method, tool): (Option<String>, Option<String>),
+        refusal: &Refusal,
+        bytes: u64,
+    ) -> Option<String> {
+        let denied = MessageDenied {
+            direction,
+            method,
+            tool,
+            reason: refusal.denial.reason,
+            layer: refusal.denial.layer,
+            detail: refusal.detail.clone(),
+            remedy: refusal.denial.remedy.line().map(str::to_owned),
+            why_not: refusal.denial.remedy.why_not().map(str::to_owned),
+            bytes,
+        };
+        // Refused it is in any case; the failure itself was told to the session.
+        let seq = self.emit(&Event::MessageDenied(Box::new(denied))).ok().flatten()?;
+        Some(self.emitter.event_id(seq))
+    }
+
+    /// A line of the server's that is no message.
+    pub(super) fn noise(&self, line: &[u8]) {
+        // Four bytes for each character at most.
+        let head = line.get(..EXCERPT * 4).unwrap_or(line);
+        let excerpt = text(head).chars().take(EXCERPT).collect();
+        let _ = self.emit(&Event::StdoutNoise(StdoutNoise { bytes: line.len() as u64, excerpt }));
+    }
+
+    /// Lines of the server's that were dropped without a line each.
+    pub(super) fn lost(&self, count: u64) {
+        if count > 0 {
+            let reason =
+                "lines of the server's stdout that were dropped, beyond the rate at which each is recorded";
+            let _ = self.emit(&Event::AuditLost(AuditLost { reason: reason.into(), count }));
+        }
+    }
+
+    /// Writes what is batched.
+    pub(super) fn flush(&self) -> Result<(), Unwritable> {
+        self.emitter.flush()
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write as _;
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut hex, byte| {
+        // Writing to a String cannot fail.
+        let _ = write!(hex, "{byte:02x}");
+        hex
+    })
+}

@@ -1,0 +1,286 @@
+//! From the server to the client.
+//!
+//! The order for an answer: `call.end` written, forwarded. What does not reach the client is dropped and recorded;
+//! when somebody waits for it, an error takes its place, so that no client hangs.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Instant;
+
+use crate::event::{Direction, Outcome, text};
+use crate::jsonrpc::{Body, Class, Message, Outline, Payload, Reply, ScanError, frame, scan};
+use crate::mcp::answer;
+use crate::mcp::gate::Judgement;
+use crate::mcp::pending::{Asked, Request};
+use crate::mcp::refusal::Refusal;
+use crate::mcp::visible::visible;
+use crate::policy::Stdout;
+use crate::relay::pump::{Action, Side};
+use crate::relay::record::Ending;
+use crate::relay::shared::Shared;
+
+/// Characters of a dropped line that are copied to stderr.
+const COPIED: usize = 400;
+
+/// A message that goes no further.
+struct Withheld {
+    refusal: Refusal,
+    /// What waited for it.
+    request: Option<Request>,
+}
+
+/// This direction.
+pub(super) struct FromServer {
+    shared: Arc<Shared>,
+    max_message: u64,
+    stdout: Stdout,
+}
+
+impl FromServer {
+    pub(super) fn new(shared: Arc<Shared>, max_message: u64, stdout: Stdout) -> Self {
+        FromServer { shared, max_message, stdout }
+    }
+
+    /// Judges one message and records what it ends.
+    fn pass(&self, message: &Message<'_>) -> Result<(), Box<Withheld>> {
+        let (request, reply) = {
+            let mut gate = self.shared.gate();
+            match (gate.judge_server(message), &message.body) {
+                (Judgement::Refuse(refusal), _) => {
+                    return Err(Box::new(Withheld { refusal, request: None }));
+                }
+                (Judgement::Pass(permit), Body::Response(response)) => {
+                    let Some(request) = gate.arrive(permit, response) else { return Ok(()) };
+                    (request, response.reply)
+                }
+                (Judgement::Pass(_), _) => return Ok(()),
+            }
+        };
+        let Asked::Call(call) = &request.asked else { return Ok(()) };
+        let (outcome, error_code) = match reply {
+            Reply::Result { is_error: false, .. } => (Outcome::Ok, None),
+            Reply::Result { is_error: true, .. } => (Outcome::ToolError, None),
+            Reply::Error { code } => (Outcome::RpcError, code),
+        };
+        let ending = Ending { outcome, error_code, bytes: message.raw.len(), reason: None };
+        self.shared.record.call_ends(call, ending).map_err(|unwritable| {
+            let refusal = Refusal::unwritable(&unwritable.detail);
+            Box::new(Withheld { refusal, request: Some(request) })
+        })
+    }
+
+    /// A batch goes on whole, or an error takes the place of each answer in it.
+    fn batch(&self, messages: &[Message<'_>], content: &[u8]) -> Action {
+        let judged = |message| match self.shared.gate().judge_server(message) {
+            Judgement::Refuse(refusal) => Some(refusal),
+            Judgement::Pass(_) => None,
+        };
+        let refused = match messages.iter().find_map(judged) {
+            Some(refusal) => Some((0, Withheld { refusal, request: None })),
+            None => {
+                messages.iter().enumerate().find_map(|(n, message)| Some((n, *self.pass(message).err()?)))
+            }
+        };
+        let Some((first, Withheld { refusal, request })) = refused else { return Action::FORWARD };
+        self.dropped((None, None), &refusal, content);
+        let waiting = messages.iter().skip(first).filter_map(|message| match &message.body {
+            Body::Response(response) => self.shared.gate().withdraw(response.id.as_ref()?.key()),
+            _ => None,
+        });
+        let answers: Vec<String> = request
+            .into_iter()
+            .chain(waiting)
+            .filter_map(|request| self.withhold(request, &refusal, content.len() as u64))
+            .collect();
+        Action::instead((!answers.is_empty()).then(|| format!("[{}]", answers.join(","))))
+    }
+
+    /// Records that what somebody waits for does not come; what they get instead.
+    fn withhold(&self, request: Request, refusal: &Refusal, bytes: u64) -> Option<String> {
+        let tool = match &request.asked {
+            Asked::Call(call) => Some(call.tool.clone()),
+            _ => None,
+        };
+        let method = tool.as_ref().map(|_| "tools/call".to_owned());
+        let event = self.shared.record.denied(Direction::ServerToClient, (method, tool), refusal, bytes);
+        let event = event.as_deref();
+        match request.asked {
+            Asked::Call(call) => {
+                let answer = answer::refused_call(&request.id, &call.tool, request.modern, refusal, event);
+                let _ = self.shared.record.call_ends(&call, Ending::denied(refusal, answer.len()));
+                Some(answer)
+            }
+            // Nobody waits for this any more.
+            Asked::Cancelled => None,
+            Asked::Initialize | Asked::Other => {
+                Some(answer::refused_request(Some(&request.id), refusal, answer::code(refusal, None), event))
+            }
+        }
+    }
+
+    /// A message that goes no further, and that nobody waits for.
+    fn dropped(&self, what: (Option<String>, Option<String>), refusal: &Refusal, content: &[u8]) {
+        self.metered(|| {
+            self.shared.record.denied(Direction::ServerToClient, what, refusal, content.len() as u64);
+            self.note(
+                &format!(
+                    "a message of the server's was refused ({}: {})",
+                    refusal.denial.reason, refusal.detail
+                ),
+                content,
+            );
+        });
+    }
+
+    /// A line that is no message at all.
+    fn noise(&self, content: &[u8]) -> Action {
+        let relaxed = self.stdout == Stdout::Relaxed;
+        if relaxed && !is_harmless(content) {
+            let detail = "not a message, but a reader might find one in it";
+            self.dropped((None, None), &Refusal::ambiguous(detail), content);
+            return Action::DROP;
+        }
+        self.metered(|| {
+            self.shared.record.noise(content);
+            if !relaxed {
+                self.note("the server wrote something to stdout that is not a message", content);
+            }
+        });
+        Action { forward: relaxed, answer: None }
+    }
+
+    /// Runs `tell` at the rate at which lines are told one by one, and counts them beyond.
+    fn metered(&self, tell: impl FnOnce()) {
+        let admitted = self.shared.meter().admit(Instant::now());
+        if let Some(lost) = admitted {
+            self.shared.record.lost(lost);
+            tell();
+        }
+    }
+
+    fn note(&self, what: &str, content: &[u8]) {
+        let head = content.get(..COPIED * 4).unwrap_or(content);
+        self.shared.stderr.note(&format!("{}: {}", visible(what, COPIED), visible(&text(head), COPIED)));
+    }
+
+    /// A line that cannot be read as a message: ends what waits for it, or is dropped.
+    fn unreadable(&self, content: &[u8], error: &ScanError, max_depth: u32) -> Action {
+        let refusal = Refusal::unreadable(error, max_depth);
+        let outline = Outline::of(content);
+        if let Some(request) = self.answered_by(&outline) {
+            return Action::instead(self.withhold(request, &refusal, content.len() as u64));
+        }
+        match error.fault.class() {
+            Class::NotJson | Class::NotAMessage => self.noise(content),
+            Class::Ambiguous | Class::TooDeep | Class::Batch => {
+                self.dropped((outline.method(), None), &refusal, content);
+                Action::DROP
+            }
+        }
+    }
+
+    /// The request that this would have answered.
+    fn answered_by(&self, outline: &Outline) -> Option<Request> {
+        let id = outline.id().filter(|_| outline.is_response())?;
+        self.shared.gate().withdraw(id.key())
+    }
+
+    /// A line of which only the outline is left.
+    fn refuse_outline(&self, outline: &Outline, refusal: &Refusal, bytes: u64) -> Option<String> {
+        if let Some(request) = self.answered_by(outline) {
+            return self.withhold(request, refusal, bytes);
+        }
+        self.metered(|| {
+            let what = (outline.method(), None);
+            self.shared.record.denied(Direction::ServerToClient, what, refusal, bytes);
+            self.shared.stderr.note(&visible(
+                &format!(
+                    "a line of the server's was dropped ({}: {})",
+                    refusal.denial.reason, refusal.detail
+                ),
+                COPIED,
+            ));
+        });
+        None
+    }
+}
+
+/// Whether no reader finds a message in a line that is none: wherever one might begin to read (after what some take
+/// for a line end: Python's `splitlines`, Node's `readline`), it does not begin like one.
+fn is_harmless(content: &[u8]) -> bool {
+    let ends_a_line =
+        |c: char| c.is_control() && c != '\t' || matches!(c, '\u{85}' | '\u{2028}' | '\u{2029}');
+    String::from_utf8_lossy(content).split(ends_a_line).all(|piece| {
+        let head =
+            piece.trim_start_matches(|c: char| c.is_whitespace() || matches!(c, '\u{feff}' | '\u{fffd}'));
+        !head.starts_with(['{', '['])
+    })
+}
+
+impl Side for FromServer {
+    fn line(&mut self, line: &[u8]) -> Action {
+        let content = frame::content(line);
+        if content.trim_ascii().is_empty() {
+            return Action::FORWARD;
+        }
+        let Some(_open) = self.shared.enter() else { return Action::DROP };
+        let limits = self.shared.gate().limits();
+        match scan(content, limits) {
+            Ok(Payload::Single(message)) => match self.pass(&message) {
+                Ok(()) => Action::FORWARD,
+                Err(withheld) => match *withheld {
+                    Withheld { refusal, request: Some(request) } => {
+                        Action::instead(self.withhold(request, &refusal, content.len() as u64))
+                    }
+                    Withheld { refusal, request: None } => {
+                        self.dropped((message.method().map(str::to_owned), None), &refusal, content);
+                        Action::DROP
+                    }
+                },
+            },
+            Ok(Payload::Batch(messages)) => self.batch(&messages, content),
+            Err(error) => self.unreadable(content, &error, limits.max_depth),
+        }
+    }
+
+    fn too_long(&mut self, outline: &Outline, bytes: u64) -> Option<String> {
+        let _open = self.shared.enter()?;
+        let refusal = match outline.has_result() {
+            true => Refusal::result_too_long(bytes, self.max_message),
+            false => Refusal::too_long(bytes, self.max_message),
+        };
+        self.refuse_outline(outline, &refusal, bytes)
+    }
+
+    fn unjudged(&mut self, outline: &Outline, bytes: u64) -> Option<String> {
+        let _open = self.shared.enter()?;
+        self.refuse_outline(outline, &Refusal::unjudged(), bytes)
+    }
+
+    fn forward(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.shared.client.write(bytes)
+    }
+
+    fn answer(&mut self, mut line: String) -> io::Result<()> {
+        line.push('\n');
+        self.shared.client.write(line.as_bytes())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_text_in_which_no_reader_finds_a_message_is_harmless() {
+        for line in ["Server ready", "config: {\"a\":1}", "\tindented [x]", "é", ""] {
+            assert!(is_harmless(line.as_bytes()), "{line:?}");
+        }
+        for line in
+            ["{ a: 1 }", " [1", "\u{feff}{}", "x\r{\"jsonrpc\":\"2.0\"}", "x\u{2028} {}", "x\u{b}{}", "\0{}"]
+        {
+            assert!(!is_harmless(line.as_bytes()), "{line:?}");
+        }
+        assert!(!is_harmless(b"\xff{\"jsonrpc\":\"2.0\"}"));
+    }
+}
