@@ -337,7 +337,9 @@ mod tests {
         let file = at("p.toml");
         std::fs::write(&file, body).unwrap();
         let file = file.display().to_string();
-        (root, Surroundings { directories: dirs, ..Surroundings::find().unwrap() }, file)
+        let mut around = Surroundings::find().unwrap();
+        around.directories = dirs;
+        (root, around, file)
     }
 
     fn status(words: &[&str], around: &Surroundings) -> ExitCode {

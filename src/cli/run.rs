@@ -88,17 +88,19 @@ pub fn run(args: RunArgs) -> ExitCode {
 }
 
 fn start(args: RunArgs) -> Result<session::Outcome, Refused> {
-    session::give_up_capabilities()
-        .map_err(|error| Refused::new(exit::NOT_SET_UP, error.to_string(), None))?;
-    // It comes up while we read profiles. If anything is refused below, dropping it ends it.
-    let init = Init::spawn().map_err(|error| Refused::new(exit::NOT_SET_UP, error.to_string(), None))?;
+    let not_set_up = |error: &dyn std::error::Error| Refused::new(exit::NOT_SET_UP, error.to_string(), None);
+    // It comes up while we read profiles; if anything is refused below, dropping it ends it. Before we give up our
+    // capabilities: user 0 regains them by executing something, and a process that gains any cannot be looked into.
+    let init = Init::spawn().map_err(|error| not_set_up(&error))?;
+    let client = session::client();
+    session::give_up_capabilities().map_err(|error| not_set_up(&error))?;
     let around = Surroundings::find()
         .map_err(|error| Refused::new(exit::CONFIGURATION, error.to_string(), Some("set HOME")))?;
-    let request = prepare(args, &around)?;
-    session::run(init, request).map_err(|error| not_set_up(&error))
+    let request = prepare(args, &around, client)?;
+    session::run(init, request).map_err(|error| refused_session(&error))
 }
 
-fn prepare(args: RunArgs, around: &Surroundings) -> Result<Request, Refused> {
+fn prepare(args: RunArgs, around: &Surroundings, client: Option<String>) -> Result<Request, Refused> {
     let mut command = resolve(around, &args.command, None)?;
     let server = args.name.clone().unwrap_or_else(|| server_name(&args.command));
     let id = audit::session_id().map_err(|error| {
@@ -131,6 +133,7 @@ fn prepare(args: RunArgs, around: &Surroundings) -> Result<Request, Refused> {
         environment,
         folders,
         server,
+        client,
     })
 }
 
@@ -212,7 +215,7 @@ fn refuse_shell(command: &Command, policy: &Policy) -> Result<(), Refused> {
     if named {
         return Ok(());
     }
-    let shown = escape(&command.path.to_string_lossy());
+    let shown = escape(&command.path.to_string_lossy()).into_owned();
     let message = format!("{shown} is a shell: it would run anything that its arguments say");
     let help =
         "name the server's own program after --; a profile that needs a shell names it in process.execute";
@@ -234,14 +237,15 @@ fn server_environment(
     let compiled = variables::compile(std::env::vars_os(), &policy.process.env, &args.pass_env, &fixed)
         .map_err(|error| Refused::new(exit::CONFIGURATION, error.to_string(), Some(&error.help())))?;
     if !compiled.credential_like.is_empty() {
-        let names: Vec<String> = compiled.credential_like.iter().map(|name| escape(name)).collect();
+        let names: Vec<String> =
+            compiled.credential_like.iter().map(|name| escape(name).into_owned()).collect();
         diagnostic::note(&format!(
             "not passed on to the server: {} (--pass-env NAME passes one on)",
             names.join(", ")
         ));
     }
     if !compiled.missing.is_empty() {
-        let names: Vec<String> = compiled.missing.iter().map(|name| escape(name)).collect();
+        let names: Vec<String> = compiled.missing.iter().map(|name| escape(name).into_owned()).collect();
         diagnostic::note(&format!("to be passed on, but not set: {}", names.join(", ")));
     }
     Ok(compiled)
@@ -300,7 +304,7 @@ fn package(script: &str) -> String {
         .map_or_else(|| script.to_owned(), |stem| stem.to_string_lossy().into_owned())
 }
 
-fn not_set_up(error: &session::Error) -> Refused {
+fn refused_session(error: &session::Error) -> Refused {
     let help = match error {
         session::Error::Unmet(_) => Some(
             "a newer kernel, or Landlock switched on at boot (lsm=landlock,…), is needed; nothing was started",

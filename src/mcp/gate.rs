@@ -183,6 +183,11 @@ impl Gate {
         self.pending.remove(id)
     }
 
+    /// Requests whose answer the client still waits for.
+    pub fn unanswered(&self) -> usize {
+        self.pending.unanswered()
+    }
+
     /// The session ends: the calls that nobody answered, oldest first.
     pub fn drain(&mut self) -> Vec<Call> {
         self.pending.drain()

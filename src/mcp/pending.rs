@@ -58,6 +58,11 @@ impl Pending {
         self.requests.get(id)
     }
 
+    /// Requests whose answer the client still waits for.
+    pub(super) fn unanswered(&self) -> usize {
+        self.requests.values().filter(|request| request.asked != Asked::Cancelled).count()
+    }
+
     /// Whether another call would be too many.
     pub(super) fn is_full(&self) -> bool {
         self.calls >= MAX

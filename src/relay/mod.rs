@@ -192,6 +192,11 @@ impl Relay {
         self.shared.server.close();
     }
 
+    /// Requests of the client's that the server still owes an answer.
+    pub fn unanswered(&self) -> usize {
+        self.shared.gate().unanswered()
+    }
+
     /// Ends the relay's part of the log: calls that nobody answered, what was lost. No message is judged, forwarded
     /// or recorded after this. Does not wait for threads that wait for a peer; calling it again does nothing.
     ///

@@ -28,6 +28,8 @@ use crate::supervisor::{self, Init};
 use crate::sys::process;
 use crate::{notify, relay};
 
+pub use crate::session::start::client;
+
 /// A run that was decided on.
 pub struct Request {
     /// What the server may do.
@@ -48,6 +50,8 @@ pub struct Request {
     pub audit_dir: PathBuf,
     /// Our state folder, for what is remembered between runs.
     pub state_dir: PathBuf,
+    /// The program that started us.
+    pub client: Option<String>,
     /// What explains denials.
     pub context: notify::Context,
 }

@@ -35,7 +35,7 @@ pub(super) fn session_start(
         profile: policy.profile.name.clone(),
         profile_sha256: policy.profile.sha256.clone(),
         env: policy.profile.env.as_str(),
-        client: client(),
+        client: request.client.clone(),
         user: user(),
         kernel: kernel(),
         enforced: enforced(request, enforceable, bounding_dropped),
@@ -73,8 +73,8 @@ fn shown(path: &Path) -> String {
     text(path.as_os_str().as_encoded_bytes()).into_owned()
 }
 
-/// The program that started us.
-fn client() -> Option<String> {
+/// The program that started us. To be asked while we still have the rights of the user who started it.
+pub fn client() -> Option<String> {
     let exe = std::fs::read_link(format!("/proc/{}/exe", nix::unistd::getppid())).ok()?;
     Some(shown(&exe))
 }

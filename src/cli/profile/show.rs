@@ -75,12 +75,13 @@ impl Report<'_> {
             let _ = writeln!(self.text, "{key:8} nothing");
         }
         for grant in grants {
-            let path = escape(&grant.path.to_string_lossy());
+            let path = escape(&grant.path.to_string_lossy()).into_owned();
             let absent = grant.optional && grant.path.is_absolute() && !grant.path.exists();
             let optional = if absent { " (absent)" } else { "" };
             let reason =
                 grant.reason.as_deref().map_or(String::new(), |reason| format!("  # {}", escape(reason)));
-            let origin = escape(&place(grant.origin.line, &grant.origin.file));
+            let origin = place(grant.origin.line, &grant.origin.file);
+            let origin = escape(&origin);
             let _ = writeln!(self.text, "{key:8} {:44} {origin}{reason}", path + optional);
         }
     }
@@ -115,7 +116,8 @@ impl Report<'_> {
         self.section("tools");
         self.scalar("tools", "default", &word(&tools.default));
         for pattern in &tools.deny {
-            let origin = escape(&place(pattern.origin.line, &pattern.origin.file));
+            let origin = place(pattern.origin.line, &pattern.origin.file);
+            let origin = escape(&origin);
             let _ = writeln!(self.text, "{:53} {origin}", format!("deny {}", escape(&pattern.glob)));
         }
     }

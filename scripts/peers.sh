@@ -1,0 +1,133 @@
+#!/bin/sh
+# Installs the real MCP servers and clients that the tests and the benches talk to, at pinned versions.
+#
+#   scripts/peers.sh [FOLDER]      FOLDER: default $CAPONIER_PEERS, else .peers beside Cargo.toml
+#
+# Layout (tests rely on it):
+#   npm/servers/node_modules   server-{everything,filesystem,memory,sequential-thinking}
+#   npm/sdk/node_modules       @modelcontextprotocol/sdk     (the TypeScript client of the legacy era)
+#   npm/client/node_modules    @modelcontextprotocol/client  (the one of both eras)
+#   python/client              venv with mcp
+#   python/servers             venv with mcp-server-git and mcp-server-time
+#   stamp                      digest of what they were made from: a second run does nothing
+#
+# The versions, and those of everything below them, stand in scripts/peers/. Registries, proxies and certificates
+# are those that npm and pip are configured with. An ordinary user must be able to read and execute what is
+# installed, also when root installed it: the tests run as both. Ends with status 1, and says what is missing, when
+# anything is.
+set -eu
+umask 022
+
+here=$(CDPATH= cd -- "$(dirname -- "$0")" && pwd)
+pins=$here/peers
+peers=${1:-${CAPONIER_PEERS:-$(dirname -- "$here")/.peers}}
+
+say() { printf 'peers: %s\n' "$*"; }
+die() { printf 'peers: %s\n' "$*" >&2; exit 1; }
+
+# Three tries: registries and mirrors have bad minutes.
+retry() {
+    for pause in 5 20 end; do
+        "$@" && return 0
+        [ "$pause" = end ] && break
+        say "that failed; again in $pause s: $*"
+        sleep "$pause"
+    done
+    return 1
+}
+
+# Debian packages: name:path of the file that shows it is there.
+debian='
+    bubblewrap:/usr/bin/bwrap
+    busybox-static:/usr/bin/busybox
+    gcc:/usr/bin/gcc
+    git:/usr/bin/git
+    libc6-dev:/usr/include/stdio.h
+    strace:/usr/bin/strace
+    util-linux:/usr/bin/setpriv
+'
+
+missing_debian() {
+    for entry in $debian; do
+        [ -e "${entry#*:}" ] || printf '%s ' "${entry%%:*}"
+    done
+    # Only Debian's own python3 keeps its venv module in a package of its own.
+    if [ -x /usr/bin/python3 ] && ! /usr/bin/python3 -c 'import ensurepip, venv' 2>/dev/null; then
+        printf 'python3-venv '
+    fi
+}
+
+install_debian() {
+    missing=$(missing_debian)
+    [ -n "$missing" ] || return 0
+    if ! command -v apt-get >/dev/null; then
+        die "these are missing, and there is no apt-get to install them with (Debian's names): $missing"
+    fi
+    [ "$(id -u)" = 0 ] || die "these are missing; as root: apt-get install --no-install-recommends $missing"
+    say "Debian packages: $missing"
+    retry apt-get -qq update || die "apt-get update failed; needed: $missing"
+    # shellcheck disable=SC2086  # the list is meant to be split
+    retry env DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends $missing >/dev/null ||
+        die "apt-get could not install: $missing"
+    missing=$(missing_debian)
+    [ -z "$missing" ] || die "still missing after apt-get: $missing"
+}
+
+# A python3 outside anyone's home: the venvs point to it, and another user must be able to follow.
+find_python() {
+    for python in /usr/bin/python3 /usr/local/bin/python3 "$(command -v python3 || true)"; do
+        [ -x "$python" ] && "$python" -c 'import sys, venv; sys.exit(sys.version_info < (3, 10))' 2>/dev/null && {
+            printf '%s' "$python"
+            return 0
+        }
+    done
+    return 1
+}
+
+digest() {
+    (cd "$here" && find peers peers.sh -type f -exec sha256sum {} + | LC_ALL=C sort -k 2 && node --version &&
+        "$python" --version) | sha256sum | cut -d ' ' -f 1
+}
+
+npm_tree() {
+    say "npm: $1"
+    mkdir -p "$peers/npm/$1"
+    cp "$pins/$1/package.json" "$pins/$1/package-lock.json" "$peers/npm/$1/"
+    # Everything by the lock file's integrity; no package gets to run a script.
+    retry npm --prefix "$peers/npm/$1" ci --ignore-scripts --no-audit --no-fund --loglevel=error >/dev/null ||
+        die "npm could not install scripts/peers/$1/package.json (see above)"
+}
+
+python_tree() {
+    tree=$peers/python/$1
+    shift
+    say "pip: $*"
+    "$python" -m venv "$tree" || die "$python -m venv failed"
+    retry "$tree/bin/python" -m pip install --quiet --disable-pip-version-check --only-binary :all: \
+        --constraint "$pins/constraints.txt" "$@" || die "pip could not install: $* (see above)"
+}
+
+install_debian
+command -v node >/dev/null || die "node is missing: version 20 or later is needed"
+command -v npm >/dev/null || die "npm is missing"
+node -e 'process.exit(process.versions.node.split(".")[0] < 20 ? 1 : 0)' ||
+    die "node is $(node --version): version 20 or later is needed"
+python=$(find_python) || die "python3 (3.10 or later, with venv) is missing"
+
+stamp=$(digest)
+if [ "$(cat "$peers/stamp" 2>/dev/null)" = "$stamp" ]; then
+    say "up to date in $peers"
+    exit 0
+fi
+
+# Only what this script makes: the folder's name comes from outside.
+rm -rf "$peers/stamp" "$peers/npm" "$peers/python"
+mkdir -p "$peers"
+for tree in servers sdk client; do
+    npm_tree "$tree"
+done
+python_tree client mcp
+python_tree servers mcp-server-git mcp-server-time
+chmod -R a+rX "$peers"
+printf '%s\n' "$stamp" >"$peers/stamp"
+say "installed in $peers"
