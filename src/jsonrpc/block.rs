@@ -23,8 +23,9 @@ pub(super) fn is_short_escape(byte: u8) -> bool {
 #[inline]
 fn mask(block: &Block, is: impl Fn(u8) -> bool) -> u64 {
     let mut flags = [0; 64];
-    for (flag, byte) in flags.iter_mut().zip(block) {
-        *flag = u8::from(is(*byte));
+    // By index, which needs no inlining of iterators to become vector instructions.
+    for n in 0..64 {
+        flags[n] = u8::from(is(block[n]));
     }
     let (words, _) = flags.as_chunks::<8>();
     // The product moves the eight flags of a word, each 0 or 1, side by side into its highest byte.

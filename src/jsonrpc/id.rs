@@ -26,7 +26,7 @@ pub enum IdKey {
 }
 
 impl<'a> Id<'a> {
-    /// The id whose JSON text is `raw`. `None`: not a string or finite number, or longer than [`MAX_ID`].
+    /// The id whose JSON text is `raw`. `None`: not a string or finite number, or longer than 1024 bytes.
     pub fn parse(raw: &'a str) -> Option<Self> {
         if raw.len() > MAX_ID {
             return None;

@@ -4,6 +4,14 @@ use crate::jsonrpc::{Class, ScanError};
 use crate::policy::reason::Reason;
 use crate::policy::verdict::{Denial, Layer, Remedy};
 
+/// Longest message to a client: TypeScript clients close the connection above 10 MiB, and want some room.
+pub const CLIENT_LIMIT: u64 = 10 * 1024 * 1024 - 1024;
+
+/// The line that would let a message of so many bytes pass.
+fn longer(bytes: u64) -> Remedy {
+    Remedy::Line(format!("protocol.max_message = \"{}MiB\"", bytes.div_ceil(1024 * 1024)))
+}
+
 /// A refusal of the gate.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refusal {
@@ -69,16 +77,20 @@ impl Refusal {
         Refusal::never(Reason::CallTooMany, detail, "what cannot be kept track of is not passed on")
     }
 
-    /// A line over `limit` bytes.
+    /// A line of the client's over `limit` bytes.
     pub fn too_long(bytes: u64, limit: u64) -> Self {
         let detail = format!("{bytes} bytes; the limit is {limit}");
-        Refusal::new(Reason::MessageTooLong, detail, Remedy::Line(format!("protocol.max_message = {bytes}")))
+        Refusal::new(Reason::MessageTooLong, detail, longer(bytes))
     }
 
-    /// An answer over `limit` bytes.
-    pub fn result_too_long(bytes: u64, limit: u64) -> Self {
+    /// A line for the client over `limit` bytes, with a result in it or without.
+    pub fn too_long_for_client(bytes: u64, limit: u64, has_result: bool) -> Self {
+        let reason = if has_result { Reason::ResultTooLong } else { Reason::MessageTooLong };
         let detail = format!("{bytes} bytes; the limit is {limit}");
-        Refusal::never(Reason::ResultTooLong, detail, "clients close the connection at longer messages")
+        if bytes > CLIENT_LIMIT {
+            return Refusal::never(reason, detail, "clients close the connection at longer messages");
+        }
+        Refusal::new(reason, detail, longer(bytes))
     }
 
     /// The log could not be written.

@@ -30,6 +30,7 @@ use tokio::sync::mpsc::UnboundedSender;
 
 use crate::event::{Emitter, Outcome, Unwritable};
 use crate::mcp::gate::{self, Gate};
+use crate::mcp::refusal::CLIENT_LIMIT;
 use crate::policy::{Audit, Policy, Protocol, Tools};
 use crate::relay::client::FromClient;
 use crate::relay::meter::Meter;
@@ -37,9 +38,6 @@ use crate::relay::record::{Ending, Recorder};
 use crate::relay::server::FromServer;
 use crate::relay::shared::{ClientOut, ServerIn, Shared};
 use crate::relay::stderr::Stderr;
-
-/// Longest message to a client: TypeScript clients close the connection above 10 MiB, and want some room.
-pub const CLIENT_LIMIT: u64 = 10 * 1024 * 1024 - 1024;
 
 /// The stack of each thread. No depth of nesting uses stack.
 const STACK: usize = 256 * 1024;

@@ -245,10 +245,7 @@ impl Side for FromServer {
 
     fn too_long(&mut self, outline: &Outline, bytes: u64) -> Option<String> {
         let _open = self.shared.enter()?;
-        let refusal = match outline.has_result() {
-            true => Refusal::result_too_long(bytes, self.max_message),
-            false => Refusal::too_long(bytes, self.max_message),
-        };
+        let refusal = Refusal::too_long_for_client(bytes, self.max_message, outline.has_result());
         self.refuse_outline(outline, &refusal, bytes)
     }
 
