@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use crate::policy::calls::Attribution;
+use crate::policy::ending::{Rusage, Status};
 
 /// `session.start`.
 #[derive(Debug, Clone, Serialize)]
@@ -89,27 +90,6 @@ pub enum Cause {
     AuditFailed,
     /// Something of ours broke.
     SupervisorError,
-}
-
-/// How a process ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Status {
-    /// By itself, with this code.
-    Exit(i32),
-    /// By this signal.
-    Signal(i32),
-}
-
-/// Resources that a process used.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-pub struct Rusage {
-    /// User CPU time.
-    pub user_us: u64,
-    /// System CPU time.
-    pub system_us: u64,
-    /// Largest resident set.
-    pub max_rss_kib: u64,
 }
 
 /// `session.end`.

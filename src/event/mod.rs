@@ -18,8 +18,9 @@ pub use crate::event::activity::{
 };
 pub use crate::event::emitter::{Emitter, Sink, Unwritable};
 pub use crate::event::lifecycle::{
-    Cause, Enforced, ProcessExit, ProcessStart, Rusage, SessionEnd, SessionExe, SessionStart, Status,
+    Cause, Enforced, ProcessExit, ProcessStart, SessionEnd, SessionExe, SessionStart,
 };
+pub use crate::policy::ending::{Rusage, Status};
 use crate::policy::verdict::Ruling;
 
 /// One thing that happened. The name in the log is [`Event::name`]; the fields are those of the payload.

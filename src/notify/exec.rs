@@ -52,10 +52,10 @@ impl Broker {
         manner: Manner,
     ) -> Reply {
         let Some(asker) = self.asker(notification) else { return Reply::Gone };
-        if let Some(first) = self.first.take() {
-            if first().is_err() {
-                return Reply::errno(libc::EIO);
-            }
+        if let Some(first) = self.first.take()
+            && first().is_err()
+        {
+            return Reply::errno(libc::EIO);
         }
         let kind = FileAccessKind::Execute;
         let place = match self.place(notification, dirfd, path, manner) {

@@ -34,7 +34,7 @@ impl Broker {
                 self.one()?;
             } else {
                 // POLLHUP: nobody is left under the filter.
-                let _ = self.emitter.flush();
+                self.tell_fallbacks();
                 return Ok(());
             }
         }

@@ -14,6 +14,7 @@ mod denial;
 mod exec;
 mod judge;
 mod listen;
+mod lookup;
 mod metadata;
 mod names;
 mod open;
@@ -27,12 +28,13 @@ mod table;
 mod target;
 mod watch;
 
+use std::collections::BTreeMap;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use crate::event::{Emitter, Unwritable};
+use crate::event::{Emitter, SyscallDenied, Unwritable};
 use crate::notify::processes::Population;
 use crate::notify::target::Targets;
 use crate::sandbox::rules::Rules;
@@ -79,6 +81,8 @@ pub struct Broker {
     root: OwnedFd,
     /// The device number of `/proc`.
     proc_device: u64,
+    /// Calls that programs try and do without, by number: the first of each is told at once, how often at the end.
+    fallbacks: BTreeMap<i32, SyscallDenied>,
     first: Option<Box<dyn FnOnce() -> Result<(), Unwritable> + Send>>,
 }
 
@@ -133,6 +137,7 @@ impl Broker {
             scopes: settings.scopes,
             root,
             proc_device: dev,
+            fallbacks: BTreeMap::new(),
             first: Some(settings.first),
         })
     }

@@ -210,7 +210,8 @@ impl Broker {
             Err(error) => return self.unjudged(asker, from, kind, &error),
         };
         let both_refer = source.cover(Rights::REFER) && destination.cover(Rights::REFER);
-        if !same_folder && !(both_refer && held.cover(destination)) {
+        let keeps_rights = both_refer && held.cover(destination);
+        if !same_folder && !keeps_rights {
             let remedy = Remedy::Line(format!("{} = [both folders]", Grant::Write.key()));
             let denial = denial(Reason::FsLinkAcross, remedy);
             return self.refuse(asker, Access::of(from, kind, libc::EXDEV, Evidence::Performed), &denial);

@@ -7,6 +7,7 @@ use crate::event::{Event, Evidence, FileAccess, FileAccessKind, ProcessStart, Sy
 use crate::notify::place::Place;
 use crate::notify::{Broker, Reply};
 use crate::policy::calls::Touch;
+use crate::policy::reason::Reason;
 use crate::policy::verdict::{Denial, Ruling};
 use crate::sys::errno;
 use crate::sys::seccomp::Notification;
@@ -48,10 +49,14 @@ impl Broker {
 
     /// Records a refused system call, then answers with its errno.
     pub(super) fn refuse_call(&mut self, notification: &Notification, errno: i32, denial: &Denial) -> Reply {
+        if let Some(known) = self.fallbacks.get_mut(&notification.nr) {
+            known.count += 1;
+            return Reply::errno(errno);
+        }
         let Some(asker) = self.asker(notification) else { return Reply::Gone };
         self.emitter.calls().touch(Touch::Denied);
         let (calls, attribution) = self.emitter.calls().now();
-        let event = Event::SyscallDenied(Box::new(SyscallDenied {
+        let denied = SyscallDenied {
             syscall: syscall::name(notification.nr).unwrap_or("unknown"),
             nr: notification.nr,
             args: notification.args,
@@ -65,8 +70,24 @@ impl Broker {
             calls,
             attribution,
             count: 1,
-        }));
-        self.record(&event, Reply::errno(errno))
+        };
+        if denial.reason == Reason::SyscallUnsupported {
+            // Every new thread of every program tries clone3 first: one line, and a count in the end.
+            self.fallbacks.insert(notification.nr, SyscallDenied { count: 0, ..denied.clone() });
+        }
+        self.record(&Event::SyscallDenied(Box::new(denied)), Reply::errno(errno))
+    }
+
+    /// Nobody is left: how often calls were tried that programs do without.
+    pub(super) fn tell_fallbacks(&mut self) {
+        for (_, denied) in std::mem::take(&mut self.fallbacks) {
+            if denied.count > 0 {
+                let told = self.emitter.emit(&Event::SyscallDenied(Box::new(denied)));
+                tracing::debug!(?told, "repeats of a call that programs do without");
+            }
+        }
+        // An unwritable log is the session's to report.
+        let _ = self.emitter.flush();
     }
 
     /// Records that a program is about to be executed.

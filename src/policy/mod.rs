@@ -7,6 +7,7 @@
 
 pub mod calls;
 pub mod directories;
+pub mod ending;
 pub mod grant;
 pub mod injection;
 pub mod limits;

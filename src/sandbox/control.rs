@@ -3,7 +3,7 @@
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-use crate::event::{Rusage, Status};
+use crate::policy::ending::{Rusage, Status};
 use crate::sandbox::wire::{Damaged, Reader, Writer};
 use crate::sys::socket;
 

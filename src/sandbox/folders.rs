@@ -153,7 +153,7 @@ mod tests {
         fs::create_dir(&closed).unwrap();
         fs::write(closed.join("f"), "x").unwrap();
         std::os::unix::fs::symlink(&outside, folders.tmp().join("link")).unwrap();
-        fs::set_permissions(&closed, Permissions::from_mode(0)).unwrap();
+        fs::set_permissions(&closed, Permissions::from_mode(0o0)).unwrap();
         drop(folders);
         assert_eq!(fs::read_dir(&tmp).unwrap().count(), 0);
         assert!(outside.join("kept").exists());

@@ -16,7 +16,7 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use caps::{CapSet, Capability};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
-use crate::event::{Rusage, Status};
+use crate::policy::ending::{Rusage, Status};
 use crate::sandbox::control::{self, Launch, Order, Report, Step};
 use crate::sandbox::plan::Plan;
 use crate::sys::process::{Ended, Fork};

@@ -1,9 +1,9 @@
-//!
 //! Policy × what the kernel offers → [`plan::Plan`] → kernel objects, and the child side that enforces them.
+//!
+//! Landlock and seccomp are two walls with one purpose each: Landlock decides about files whatever the server's memory
+//! says; the seccomp program decides what is asked of the supervisor. Rests on `landlock(7)`, `seccomp(2)`,
 //! `seccomp_unotify(2)`.
-//! `seccomp` and Landlock are two walls with one purpose each: Landlock decides about files whatever the server's
-//! memory says; the seccomp program decides what is asked of the supervisor. Rests on `landlock(7)`, `seccomp(2)`,
-//! sandbox
+
 pub mod allowlist;
 pub mod command;
 pub mod control;

@@ -211,7 +211,8 @@ impl Rules {
         let mut done = std::collections::HashSet::new();
         self.list
             .iter()
-            .filter_map(move |rule| done.insert(rule.inode).then(|| (&rule.fd, self.at(rule.inode))))
+            .filter(move |rule| done.insert(rule.inode))
+            .map(|rule| (&rule.fd, self.at(rule.inode)))
     }
 }
 

@@ -174,12 +174,13 @@ impl<'a> Course<'a> {
             }
             Report::Gone => {}
         }
-        if let (Some((_, bounding_dropped)), Some(listener)) = (self.server, self.listener.take()) {
-            if let Err(error) = self.start_broker(listener, bounding_dropped) {
-                // Without a broker every notification fails: the server cannot start. End it at once.
-                tracing::error!(%error, "the notification broker could not be started");
-                return Action::Kill;
-            }
+        // The two come from two processes, in any order.
+        let Some((_, bounding_dropped)) = self.server else { return Action::None };
+        let Some(listener) = self.listener.take() else { return Action::None };
+        if let Err(error) = self.start_broker(listener, bounding_dropped) {
+            // Without a broker every notification fails: the server cannot start. End it at once.
+            tracing::error!(%error, "the notification broker could not be started");
+            return Action::Kill;
         }
         Action::None
     }

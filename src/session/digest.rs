@@ -42,10 +42,10 @@ impl Digest {
             let _ = process::run_when_idle();
             let _ = hurried.recv_timeout(HEAD_START);
             let digest = hash_file(&file, &stop);
-            if let Some(digest) = &digest {
-                if let Err(error) = cache.store(&metadata, digest) {
-                    tracing::debug!(%error, "the digest was not kept");
-                }
+            if let Some(digest) = &digest
+                && let Err(error) = cache.store(&metadata, digest)
+            {
+                tracing::debug!(%error, "the digest was not kept");
             }
             let _ = told.send(digest);
         });
