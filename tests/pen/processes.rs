@@ -30,10 +30,11 @@ pub(crate) fn marked(marker: &str) -> Vec<(u32, String)> {
 /// Waits until nothing is marked; what is still there at the deadline.
 ///
 /// A tree that hops from process to process can slip between two reads of one scan, so it takes three clean scans.
-pub(crate) fn gone_by(marker: &str, deadline: Instant) -> Vec<(u32, String)> {
+pub(crate) fn gone_by(marker: &str, except: Option<u32>, deadline: Instant) -> Vec<(u32, String)> {
     let mut clean = 0;
     loop {
-        let left = marked(marker);
+        let mut left = marked(marker);
+        left.retain(|(pid, _)| Some(*pid) != except);
         clean = if left.is_empty() { clean + 1 } else { 0 };
         if clean == 3 || Instant::now() >= deadline && !left.is_empty() {
             return left;

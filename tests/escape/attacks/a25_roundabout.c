@@ -15,12 +15,12 @@ int main(int argc, char **argv) {
     STEP("dot-dot", try_open(dotted, O_RDONLY, 0));
     snprintf(dotted, sizeof dotted, "//%s///secret.txt", outside);
     STEP("slashes", try_open(dotted, O_RDONLY, 0));
-    if (symlink("../outside/secret.txt", in(workspace, "first")) < 0) broken("symlink");
-    if (symlink("first", in(workspace, "second")) < 0) broken("symlink");
+    if (symlink("../outside/target.txt", in(workspace, "first")) < 0) broken("symlink");
+    if (symlink("../outside/victim.txt", in(workspace, "link")) < 0 || symlink("link", in(workspace, "second")) < 0) broken("symlink");
     STEP("symlink", try_open(in(workspace, "first"), O_RDONLY, 0));
     STEP("symlink-chain", try_open(in(workspace, "second"), O_RDONLY, 0));
     if (symlink(outside, in(workspace, "door")) < 0) broken("symlink");
-    STEP("symlink-folder", try_open(in(workspace, "door/secret.txt"), O_RDONLY, 0));
+    STEP("symlink-folder", try_open(in(workspace, "door/third.txt"), O_RDONLY, 0));
     STEP("symlink-create", try_write(in(workspace, "door/planted")));
     int folder = open(outside, O_PATH | O_DIRECTORY | O_CLOEXEC);
     if (folder < 0) broken("O_PATH");
@@ -29,7 +29,7 @@ int main(int argc, char **argv) {
     STEP("in-root", syscall(SYS_openat2, folder, "/secret.txt", &how, sizeof how));
     STEP("list", try_open(outside, O_RDONLY | O_DIRECTORY, 0));
     if (chdir(outside) < 0) broken("chdir");
-    STEP("relative", try_open("secret.txt", O_RDONLY, 0));
+    STEP("relative", try_open("fourth.txt", O_RDONLY, 0));
     if (chdir("/") < 0 || fchdir(folder) < 0) broken("fchdir");
     STEP("fchdir", try_open("./secret.txt", O_RDONLY, 0));
     return finish();
