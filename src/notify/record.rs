@@ -13,6 +13,9 @@ use crate::sys::errno;
 use crate::sys::seccomp::Notification;
 use crate::sys::syscall;
 
+/// Numbers of calls that are counted until the end; beyond it repeats fold as any other denial does.
+const MOST_FALLBACKS: usize = 64;
+
 /// Who asked, for an event.
 #[derive(Debug, Clone)]
 pub(super) struct Asker {
@@ -71,7 +74,7 @@ impl Broker {
             attribution,
             count: 1,
         };
-        if denial.reason == Reason::SyscallUnsupported {
+        if denial.reason == Reason::SyscallUnsupported && self.fallbacks.len() < MOST_FALLBACKS {
             // Every new thread of every program tries clone3 first: one line, and a count in the end.
             self.fallbacks.insert(notification.nr, SyscallDenied { count: 0, ..denied.clone() });
         }

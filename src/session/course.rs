@@ -45,7 +45,7 @@ pub(super) struct Ended {
 
 /// One run under way.
 pub(super) struct Course<'a> {
-    init: &'a Init,
+    init: &'a mut Init,
     request: &'a Request,
     emitter: &'a Emitter,
     writer: &'a Arc<Writer>,
@@ -79,7 +79,7 @@ enum Woken {
 impl<'a> Course<'a> {
     /// Sends the plan and starts the relay.
     pub(super) fn begin(
-        init: &'a Init,
+        init: &'a mut Init,
         request: &'a Request,
         assembly: Assembly,
         emitter: &'a Emitter,
@@ -87,6 +87,7 @@ impl<'a> Course<'a> {
         exe_sha256: Option<String>,
     ) -> Result<Course<'a>, Error> {
         let parent = super::watch_parent()?;
+        Init::adopt_orphans()?;
         let Assembly { plan, rules, inner, outer, enforceable } = assembly;
         let conversation = init.conversation()?;
         let streams = init.launch(&plan, inner, outer)?;
@@ -145,7 +146,11 @@ impl<'a> Course<'a> {
                 () = until(deadline) => Woken::Time,
             };
             let action = match woken {
-                Woken::Report(Some(Report::Gone) | None) => break,
+                Woken::Report(Some(Report::Gone)) => break,
+                Woken::Report(None) => {
+                    self.orphaned();
+                    break;
+                }
                 Woken::Report(Some(report)) => self.report(report),
                 Woken::Notice(notice) => self.notice(notice),
                 Woken::Signal(PARENT_EXIT) => self.parent_exit(),
@@ -255,6 +260,15 @@ impl<'a> Course<'a> {
         self.lifecycle.on(Input::Tick { unanswered: self.relay.unanswered() }, now)
     }
 
+    /// `init` did not end in order: somebody killed it, or it cannot be understood. Nothing may be left of its tree.
+    fn orphaned(&mut self) {
+        if self.failed.is_none() && self.status.is_none() {
+            tracing::error!("the sandbox's first process is gone; what was left of its tree was ended");
+        }
+        self.hold_forks.store(true, Ordering::Release);
+        self.init.end_orphans();
+    }
+
     fn act(&mut self, action: Action) {
         match action {
             Action::None => {}
@@ -313,9 +327,9 @@ impl<'a> Course<'a> {
         }
     }
 
-    async fn broke(self, why: &str) -> Ended {
+    async fn broke(mut self, why: &str) -> Ended {
         tracing::error!(why, "signals cannot be taken");
-        self.init.order(&Order::Kill);
+        self.orphaned();
         Ended { status: None, cause: Cause::SupervisorError, rusage: None, failed: None }
     }
 }

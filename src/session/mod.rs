@@ -106,7 +106,7 @@ pub fn give_up_capabilities() -> Result<(), Error> {
 ///
 /// # Errors
 /// Nothing was started. What goes wrong later is part of the [`Outcome`].
-pub fn run(init: Init, request: Request) -> Result<Outcome, Error> {
+pub fn run(mut init: Init, request: Request) -> Result<Outcome, Error> {
     let assembly = assemble::assemble(&request)?;
     let writer = Arc::new(Writer::open(&LogSettings {
         dir: request.audit_dir.clone(),
@@ -120,7 +120,7 @@ pub fn run(init: Init, request: Request) -> Result<Outcome, Error> {
     let digest = Digest::of(&request.command.target, &request.state_dir);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build()?;
     let ended = runtime.block_on(async {
-        let course = Course::begin(&init, &request, assembly, &emitter, &writer, digest.known())?;
+        let course = Course::begin(&mut init, &request, assembly, &emitter, &writer, digest.known())?;
         Ok::<_, Error>(course.run().await)
     });
     let ended = match ended {

@@ -17,7 +17,7 @@ use tokio::net::UnixDatagram;
 
 use crate::sandbox::control::{self, Launch, Order, Report};
 use crate::sandbox::plan::Plan;
-use crate::sys::{descriptor, socket};
+use crate::sys::{descriptor, process, socket, tree};
 
 /// The hidden subcommand that the program starts itself with.
 pub const INIT: &str = "init";
@@ -98,6 +98,27 @@ impl Init {
     pub fn order(&self, order: &Order) {
         if let Err(error) = control::order(self.control.as_fd(), order) {
             tracing::debug!(%error, "init took no order");
+        }
+    }
+
+    /// Adopts the tree if `init` should ever be killed from outside.
+    pub fn adopt_orphans() -> io::Result<()> {
+        Ok(nix::sys::prctl::set_child_subreaper(true)?)
+    }
+
+    /// `init` is gone without having said that nothing is left: ends what it left to us. The caller holds forks.
+    pub fn end_orphans(&mut self) {
+        let _ = self.child.kill();
+        let me = std::process::id();
+        // Every round ends all that is seen; a process that was just being made is seen in the next.
+        while let Ok(left) = tree::descendants(me)
+            && !left.is_empty()
+        {
+            for pid in left {
+                let _ = process::signal(pid, libc::SIGKILL);
+            }
+            while let Ok(Some(_)) = process::reap(false) {}
+            std::thread::yield_now();
         }
     }
 
