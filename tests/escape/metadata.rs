@@ -2,7 +2,10 @@
 
 use std::process::Command;
 
+use serde_json::Value;
+
 use crate::pen::ground::Ground;
+use crate::pen::log;
 use crate::trial::{Open, Record, Trial};
 
 const METADATA: &str = "fs.metadata.not-granted";
@@ -35,7 +38,7 @@ fn b01_no_mode_is_changed() {
 #[test]
 fn b02_no_set_id_bit_is_given() {
     let privileged = |path: &str| Record::file("metadata", PRIVILEGED, path).or("access", "create");
-    Trial::new("b02_set_id", &["{workspace}"])
+    let events = Trial::new("b02_set_id", &["{workspace}"])
         .works("ordinary")
         .blocked("chmod-setuid", "EPERM", privileged(NOTE))
         .blocked("chmod-setgid", "EPERM", privileged(NOTE))
@@ -44,6 +47,12 @@ fn b02_no_set_id_bit_is_given() {
         .blocked("open", "EPERM", privileged("{workspace}/born"))
         .blocked("mknod", "EPERM", privileged("{workspace}/node"))
         .run();
+    let allowed = |event: &&Value| event["access"] == "metadata" && event["verdict"] == "allow";
+    assert_eq!(
+        log::of(&events, "file.access").filter(allowed).count(),
+        1,
+        "what was refused is not told as done"
+    );
 }
 
 #[test]

@@ -273,9 +273,11 @@ impl Trial {
             };
             assert!(
                 reports.steps == wanted,
-                "pen: wanted\n{}\nwas\n{}\nall of stderr:\n{said}",
+                "pen: wanted\n{}\nwas\n{}\n{:?}, last line of the log {}\nall of stderr:\n{said}",
                 lines(&wanted),
-                lines(&reports.steps)
+                lines(&reports.steps),
+                finished.status,
+                events.last().unwrap_or(&Value::Null)
             );
             let code = i32::from(wanted.iter().any(|(_, how)| how.is_some()));
             assert_eq!(finished.code(), Some(code), "pen: {:?}\n{said}", finished.status);
