@@ -1,6 +1,6 @@
 //! The handle through which every floor above speaks.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -36,6 +36,7 @@ pub struct Emitter {
     calls: Arc<InFlight>,
     journal: Arc<Mutex<Journal>>,
     lost: Arc<AtomicU64>,
+    failing: Arc<AtomicBool>,
 }
 
 impl Emitter {
@@ -46,6 +47,7 @@ impl Emitter {
             calls: Arc::new(InFlight::default()),
             journal: Arc::new(Mutex::new(Journal::new(Instant::now()))),
             lost: Arc::new(AtomicU64::new(0)),
+            failing: Arc::new(AtomicBool::new(false)),
         }
     }
 
@@ -53,6 +55,10 @@ impl Emitter {
     /// if [`Emitter::due`] is heeded). Returns its `seq`, 0 while it waits.
     pub fn emit(&self, event: &Event) -> Result<u64, Unwritable> {
         let mut journal = self.lock();
+        // While the log cannot be written nothing waits: whoever asks must hear it before it acts.
+        if self.failing.load(Ordering::Relaxed) {
+            return self.heard(self.write(journal.drain()).and_then(|()| self.sink.append(event)));
+        }
         match journal.take(event, Instant::now()) {
             Step::Wait => Ok(0),
             Step::Dropped => {
@@ -61,8 +67,7 @@ impl Emitter {
             }
             Step::Write => {
                 // The lock is held, so that nothing overtakes what waited.
-                self.write(journal.drain())?;
-                self.sink.append(event)
+                self.heard(self.write(journal.drain()).and_then(|()| self.sink.append(event)))
             }
         }
     }
@@ -70,8 +75,13 @@ impl Emitter {
     /// Writes what waits and what is batched.
     pub fn flush(&self) -> Result<(), Unwritable> {
         let mut journal = self.lock();
-        self.write(journal.drain())?;
-        self.sink.flush()
+        self.heard(self.write(journal.drain()).and_then(|()| self.sink.flush()))
+    }
+
+    /// Remembers whether the log could be written.
+    fn heard<T>(&self, outcome: Result<T, Unwritable>) -> Result<T, Unwritable> {
+        self.failing.store(outcome.is_err(), Ordering::Relaxed);
+        outcome
     }
 
     /// Every one is offered, whatever happens to those before it; what is not taken is counted.

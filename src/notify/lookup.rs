@@ -6,6 +6,7 @@
 use std::ffi::OsString;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::PathBuf;
 
 use nix::fcntl::ResolveFlag;
 
@@ -108,8 +109,9 @@ impl Broker {
                 existing(fd, stat)
             }
             Err(error) => match errno::of(&error) {
-                // A magic link on the way, or a real loop: the slow way tells them apart.
-                libc::ELOOP => procfs::walk(self, notification, base, asked, manner),
+                // A magic link on the way (one that we may not follow is EACCES), or a real loop, or permission bits:
+                // the slow way tells them apart.
+                libc::ELOOP | libc::EACCES => procfs::walk(self, notification, base, asked, manner),
                 libc::ENOENT => self.missing(base, asked, manner, 0),
                 errno => Err(Stop::Natural(errno)),
             },
@@ -132,7 +134,7 @@ impl Broker {
         let parent =
             path::look(base, folder, Follow::Links, manner.resolve).map_err(|error| {
                 match errno::of(&error) {
-                    libc::ELOOP => Stop::Foreign,
+                    libc::ELOOP => Stop::Foreign(PathBuf::from(OsString::from_vec(asked.to_vec()))),
                     errno => Stop::Natural(errno),
                 }
             })?;

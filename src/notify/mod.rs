@@ -106,7 +106,7 @@ impl Reply {
 }
 
 /// Why a look-up ended early.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 enum Stop {
     /// The caller died meanwhile.
     Gone,
@@ -114,8 +114,8 @@ enum Stop {
     Natural(i32),
     /// The caller's memory could not be read.
     Unreadable(i32),
-    /// `/proc` of a process outside the tree.
-    Foreign,
+    /// `/proc` of a process outside the tree: this path, as far as it was followed.
+    Foreign(PathBuf),
 }
 
 impl Broker {
