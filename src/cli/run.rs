@@ -154,7 +154,7 @@ fn policy(args: &RunArgs, command: &Command, context: &context::Context) -> Resu
         None => {
             let name = profile_by_runtime(command);
             diagnostic::note(&format!(
-                "no --profile was given: the profile \"{name}\" is used, which grants the program and nothing else"
+                "no --profile was given: the profile \"{name}\" is used; it grants what such a program needs to start, and none of your folders"
             ));
             name.to_owned()
         }

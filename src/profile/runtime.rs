@@ -203,11 +203,15 @@ fn nearest(script: &Path, context: &Context, marks: &[&str]) -> Option<PathBuf> 
         .map(Path::to_owned)
 }
 
+/// Whether granting a folder would reach neither a home nor our own folders, which nobody is granted.
 fn is_narrow(folder: &Path, context: &Context) -> bool {
-    folder.parent().is_some()
-        && !context.homes().any(|home| {
-            home.starts_with(folder) || place::follow(home).is_ok_and(|real| real.path.starts_with(folder))
-        })
+    let dirs = &context.directories;
+    let own = [&dirs.config, &dirs.state, &dirs.data, &dirs.runtime];
+    let kept = own.into_iter().chain(&context.audit_dir).map(PathBuf::as_path).chain(context.homes());
+    let mut kept = kept.filter(|kept| {
+        kept.starts_with(folder) || place::follow(kept).is_ok_and(|real| real.path.starts_with(folder))
+    });
+    folder.parent().is_some() && kept.next().is_none()
 }
 
 /// The root of the virtual environment that a Python interpreter, as found, belongs to.

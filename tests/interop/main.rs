@@ -10,7 +10,9 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod clients;
+mod denials;
 mod peers;
+mod record;
 mod recorder;
 mod servers;
 mod transcript;
@@ -30,10 +32,19 @@ fn penned(server: Server, stage: &Stage) -> Vec<OsString> {
     command
 }
 
-fn transcript(client: Client, server: Server, command: impl Fn(Server, &Stage) -> Vec<OsString>) -> Value {
+/// What `client` makes of the bare server.
+fn bare(client: Client, server: Server) -> Value {
     let stage = Stage::set(server);
-    let command = command(server, &stage);
-    transcript::normalised(client.drive(server, &stage, &command), stage.path())
+    let seen = client.drive(server, &stage, &server.command(&stage));
+    transcript::normalised(seen, stage.path())
+}
+
+/// The same through caponier; what was asked must stand in a log that verifies.
+fn through_caponier(client: Client, server: Server) -> Value {
+    let stage = Stage::set(server);
+    let seen = client.drive(server, &stage, &penned(server, &stage));
+    record::assert_complete(server, &stage, &seen);
+    transcript::normalised(seen, stage.path())
 }
 
 /// What the pair is expected to make of each other, so that two runs that failed alike are not taken for success.
@@ -56,11 +67,9 @@ fn assert_meaningful(client: Client, server: Server, seen: &Value) {
 }
 
 fn same_through_caponier(client: Client, server: Server) {
-    let bare = transcript(client, server, |server, stage| {
-        server.command(stage).into_iter().map(OsString::from).collect()
-    });
+    let bare = bare(client, server);
     assert_meaningful(client, server, &bare);
-    let through = transcript(client, server, penned);
+    let through = through_caponier(client, server);
     if let Some(difference) = transcript::difference(&through, &bare) {
         panic!("{client:?} on {server:?}: {difference}");
     }

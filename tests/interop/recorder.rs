@@ -17,7 +17,11 @@ use crate::servers::{Server, Stage};
 fn tee() -> PathBuf {
     let deps = std::env::current_exe().unwrap();
     let tee = deps.ancestors().nth(2).unwrap().join("examples/interop-tee");
-    assert!(tee.is_file(), "{} is not there: cargo build --examples makes it", tee.display());
+    assert!(
+        tee.is_file(),
+        "{} is not there: `cargo build --examples` makes it, `cargo test --test` does not",
+        tee.display()
+    );
     tee
 }
 
