@@ -106,7 +106,7 @@ pub fn rights_of(access: Access, stat: &Stat) -> Rights {
 pub struct Rule {
     /// What was granted.
     pub access: Access,
-    /// Where it is, by the kernel's word, when it was opened.
+    /// Where it is: by the kernel's word when it was opened for a write grant, as granted for the others.
     pub path: PathBuf,
     /// What it is.
     pub inode: Inode,
@@ -169,7 +169,11 @@ impl Rules {
                 Err(error) => return Err(failed(grant, error)),
             };
             let stat = path::stat(fd.as_fd()).map_err(|error| failed(grant, error))?;
-            let path = path::path_of(fd.as_fd()).map_err(|error| failed(grant, error))?;
+            // Only write grants are ever asked for their name: protected names lie below it.
+            let path = match access {
+                Access::Write => path::path_of(fd.as_fd()).map_err(|error| failed(grant, error))?,
+                Access::Read | Access::Execute => grant.path.clone(),
+            };
             let rights = rights_of(access, &stat);
             let known = rules.by_inode.entry(stat.inode).or_default();
             *known = known.and(rights);
