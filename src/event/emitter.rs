@@ -122,3 +122,65 @@ impl Emitter {
         self.journal.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::{StdoutNoise, SyscallDenied};
+    use crate::policy::calls::Attribution;
+    use crate::policy::reason::Reason;
+    use crate::policy::verdict::Layer;
+
+    /// A log on a disk that can be full.
+    #[derive(Default)]
+    struct Disk {
+        full: AtomicBool,
+    }
+
+    impl Sink for Disk {
+        fn append(&self, _: &Event) -> Result<u64, Unwritable> {
+            if self.full.load(Ordering::Relaxed) { Err(Unwritable { detail: "full".into() }) } else { Ok(1) }
+        }
+
+        fn flush(&self) -> Result<(), Unwritable> {
+            Ok(())
+        }
+
+        fn session(&self) -> &str {
+            "s"
+        }
+    }
+
+    fn denied() -> Event {
+        Event::SyscallDenied(Box::new(SyscallDenied {
+            syscall: "ptrace",
+            nr: 101,
+            args: [0; 6],
+            reason: Reason::SyscallForeignProcess,
+            layer: Layer::Broker,
+            remedy: None,
+            why_not: None,
+            errno: "EPERM",
+            pid: 1,
+            exe: "/bin/x".into(),
+            calls: vec![],
+            attribution: Attribution::None,
+            count: 1,
+        }))
+    }
+
+    #[test]
+    fn while_the_log_is_unwritable_nothing_waits() {
+        let disk = Arc::new(Disk::default());
+        let emitter = Emitter::new(Arc::clone(&disk) as Arc<dyn Sink>);
+        assert!(emitter.emit(&denied()).is_ok());
+        assert_eq!(emitter.emit(&denied()).unwrap(), 0, "a repeat waits");
+        disk.full.store(true, Ordering::Relaxed);
+        let other = Event::StdoutNoise(StdoutNoise { bytes: 1, excerpt: "x".into() });
+        assert!(emitter.emit(&other).is_err());
+        assert!(emitter.emit(&denied()).is_err(), "what would have waited hears it too");
+        disk.full.store(false, Ordering::Relaxed);
+        assert!(emitter.emit(&denied()).is_ok());
+        assert!(emitter.emit(&other).is_ok());
+    }
+}

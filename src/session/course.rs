@@ -141,13 +141,14 @@ impl<'a> Course<'a> {
         loop {
             let deadline = self.deadline();
             let woken = tokio::select! {
+                // What the client did comes before what the server did because of it.
                 biased;
+                Some(notice) = self.notices.recv() => Woken::Notice(notice),
                 report = self.conversation.next() => Woken::Report(report.unwrap_or_else(|error| {
                     tracing::error!(%error, "init cannot be understood; its tree is ended");
                     None
                 })),
                 Some(()) = self.started.1.recv() => Woken::Started,
-                Some(notice) = self.notices.recv() => Woken::Notice(notice),
                 number = signals.next() => Woken::Signal(number),
                 () = until(deadline) => Woken::Time,
             };

@@ -183,8 +183,9 @@ fn c10_no_privilege_is_left_or_gained() {
             .blocked_unrecorded("set-user-id", "EPERM");
     }
     let events = trial.run();
-    let caps = &events[0]["enforced"]["caps"];
-    assert_eq!(caps, if root { "dropped" } else { "bounding: kept" }, "{}", events[0]);
+    // An ordinary user has nothing to empty the bounding set with; no_new_privs makes up for it, and it is told.
+    let caps = events[0]["enforced"]["caps"].as_str().expect("a word");
+    assert_eq!(caps.contains("bounding: kept"), !root, "{caps}");
 }
 
 #[test]

@@ -100,7 +100,8 @@ fn no_file_may_grow() {
     assert_blocked(&ground, launch::start(command));
 }
 
-/// A real full disk: a small tmpfs, in a mount namespace of its own (as an ordinary user with a user namespace).
+/// A real full disk: a small tmpfs, in a mount namespace of its own. An ordinary user makes it in a user namespace, and
+/// goes back to being himself in another one.
 #[test]
 fn the_disk_is_full() {
     program::require("unshare");
@@ -111,12 +112,15 @@ fn the_disk_is_full() {
     let script = "mount -t tmpfs -o size=64k,mode=700 none \"$1\" && keep=$2 && audit=$1 && shift 2 && \
                   { \"$@\"; code=$?; cp -r \"$audit/.\" \"$keep\"; exit $code; }";
     let mut command = launch::at_home(Command::new("unshare"), &ground);
-    command.arg(if nix::unistd::geteuid().is_root() { "-m" } else { "-Urm" });
+    let (uid, gid) = (nix::unistd::geteuid(), nix::unistd::getegid());
+    command.arg(if uid.is_root() { "-m" } else { "-Urm" });
     command.args(["sh", "-c", script, "sh"]).arg(ground.path("audit")).arg(ground.path("kept"));
+    if !uid.is_root() {
+        command.args(["unshare", "-U", &format!("--map-user={uid}"), &format!("--map-group={gid}")]);
+    }
     command.arg(launch::binary()).args(launch::run_words(&ground, &profile, &filling(&ground)));
-    let running = launch::start(command);
+    let mut running = launch::start(command);
     running.wait_for(": EIO");
-    let mut running = running;
     running.close_stdin();
     let finished = running.finish();
     assert_ne!(finished.code(), Some(91), "the server never saw the full disk: {finished:?}");

@@ -114,3 +114,26 @@ fn h20_no_landlock_layer_is_left() {
     let finished = launch::start(launched_by(&ground, "layered", &["4"])).finish();
     assert_eq!(finished.code(), Some(0), "{finished:?}");
 }
+
+/// The inner one finds that it cannot build a pen inside a pen, says so, and starts nothing.
+#[test]
+fn h20_a_run_inside_a_run() {
+    let ground = Ground::new();
+    let inner = ground.path("reading/inner.toml");
+    std::fs::copy(plain_profile(&ground, ""), &inner).expect("profile");
+    let server = marking(&ground);
+    let (reading, workspace) = (ground.text("reading"), ground.text("workspace"));
+    let outer = ground.profile(&format!(
+        "version = 1\n[filesystem]\n\
+         read = [{reading:?}, \"/etc\", \"/usr/lib\", {{ path = \"/lib64\", optional = true }}]\n\
+         write = [{workspace:?}, \"/dev/null\"]\n[process]\n\
+         execute = [{:?}, {{ path = \"/lib64/ld-linux-x86-64.so.2\", optional = true }}]\n",
+        server[0]
+    ));
+    assert_starts(&ground, &outer);
+    let binary = launch::binary().to_str().expect("UTF-8").to_owned();
+    let inner = inner.to_str().expect("UTF-8").to_owned();
+    let words = [binary, "run".into(), "--profile".into(), inner, "--".into()].into_iter().chain(server);
+    let command = launch::run(&ground, &outer, &words.collect::<Vec<_>>());
+    assert_refused(&ground, command, NO_PEN, &["error: "]);
+}

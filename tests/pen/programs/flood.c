@@ -31,6 +31,6 @@ int main(int argc, char **argv) {
         memcpy(block + sizeof block - 5, "\"}}\r\n", 5);
     }
     int code = flood(fd, bytes);
-    dprintf(2, "flooded\n");
+    if (code == 0) dprintf(2, "flooded\n");
     return code;
 }
