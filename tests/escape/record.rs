@@ -27,6 +27,7 @@ const LANDLOCK: &[&str] = &[
     "fs.write.read-only",
     "exec.not-granted",
     "exec.shell",
+    "fs.link.across",
 ];
 
 impl Record {
