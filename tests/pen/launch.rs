@@ -93,7 +93,7 @@ pub(crate) fn start_unread(mut command: Command) -> Started {
     let mut child = loop {
         match command.spawn() {
             // Another thread forked while this program was being written, and has not executed its own yet.
-            Err(error) if error.kind() == std::io::ErrorKind::ExecutableFileBusy => std::thread::yield_now(),
+            Err(error) if error.kind() == std::io::ErrorKind::ExecutableFileBusy => thread::yield_now(),
             spawned => break spawned.unwrap_or_else(|error| panic!("{command:?}: {error}")),
         }
     };
