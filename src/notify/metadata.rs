@@ -182,7 +182,11 @@ impl Broker {
         }
         match action(&place) {
             Ok(()) => Reply::Answer(Answer::Value(0)),
-            Err(errno) => Reply::errno(errno),
+            // Told once as allowed, and once more with what the kernel said to it.
+            Err(errno) => {
+                let access = Access::of(&place, KIND, errno, Evidence::Performed);
+                self.allow(&asker, access, Reply::errno(errno))
+            }
         }
     }
 

@@ -232,8 +232,7 @@ impl Broker {
         let both_refer = source.cover(Rights::REFER) && destination.cover(Rights::REFER);
         let keeps_rights = both_refer && held.cover(destination);
         if !same_folder && !keeps_rights {
-            let remedy = Remedy::Line(format!("{} = [both folders]", Grant::Write.key()));
-            let denial = denial(Reason::FsLinkAcross, remedy);
+            let denial = self.context.across(&from.path, &to.path);
             return self.refuse(asker, Access::of(from, kind, libc::EXDEV, Evidence::Performed), &denial);
         }
         for place in [from, to] {

@@ -112,6 +112,12 @@ pub fn run(mut init: Init, request: Request) -> Result<Outcome, Error> {
         sync: request.policy.audit.sync,
         on_failure: request.policy.audit.on_failure,
         rotate_at: crate::audit::writer::ROTATE_AT,
+        secrets: request
+            .environment
+            .secrets
+            .iter()
+            .map(|(_, value)| value.to_string_lossy().into_owned())
+            .collect(),
     })?);
     let emitter = Emitter::new(Arc::clone(&writer) as Arc<dyn crate::event::Sink>);
     let digest = Digest::of(&request.command.target, &request.state_dir);
