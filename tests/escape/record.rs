@@ -25,6 +25,7 @@ const LANDLOCK: &[&str] = &[
     "fs.read.secret",
     "fs.write.not-granted",
     "fs.write.read-only",
+    "fs.link.across",
     "exec.not-granted",
     "exec.shell",
 ];
