@@ -2,7 +2,7 @@
 
 mod query;
 mod verify;
-mod what;
+pub(in crate::cli) mod what;
 
 use std::io;
 use std::path::{Path, PathBuf};

@@ -3,6 +3,7 @@
 //! The program starts itself as `init`; that branch is taken before anything else happens, while there is one thread.
 
 pub mod audit;
+mod demo;
 pub mod diagnostic;
 pub mod exit;
 pub mod profile;
@@ -30,6 +31,11 @@ struct Line {
 enum Command {
     /// Start a server in its pen and relay its stdin and stdout
     Run(run::RunArgs),
+    /// Watch a hostile server being held: a built-in one, run bare and in its pen
+    Demo(demo::DemoArgs),
+    /// The server of the demo
+    #[command(name = demo::SERVER, hide = true)]
+    DemoServer(demo::server::ServerArgs),
     /// Work with profiles
     Profile(profile::ProfileArgs),
     /// Investigate the log
@@ -56,6 +62,8 @@ pub fn main() -> ExitCode {
     };
     match line.command {
         Command::Run(args) => run::run(args),
+        Command::Demo(args) => demo::run(&args),
+        Command::DemoServer(args) => demo::server::run(&args),
         Command::Profile(args) => around(|around| profile::run(args, around)),
         Command::Audit(args) => around(|around| audit::run(&args, &around.directories)),
     }

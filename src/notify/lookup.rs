@@ -7,6 +7,7 @@ use std::ffi::OsString;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use nix::fcntl::ResolveFlag;
 
@@ -52,7 +53,11 @@ impl Broker {
     ) -> Result<Place, Stop> {
         let base = self.base(notification, dirfd, &asked, manner)?;
         if asked.is_empty() {
-            return if manner.empty { self.of_descriptor(base) } else { Err(Stop::Natural(libc::ENOENT)) };
+            if !manner.empty {
+                return Err(Stop::Natural(libc::ENOENT));
+            }
+            let own = base.try_clone().map_err(|error| Stop::Natural(errno::of(&error)))?;
+            return self.of_descriptor(own);
         }
         let mut place = self.resolve(notification, base.as_fd(), &asked, manner)?;
         place.asked = asked;
@@ -77,16 +82,16 @@ impl Broker {
         dirfd: i32,
         asked: &[u8],
         manner: Manner,
-    ) -> Result<OwnedFd, Stop> {
+    ) -> Result<Arc<OwnedFd>, Stop> {
         let in_root = manner.resolve.contains(ResolveFlag::RESOLVE_IN_ROOT);
         if asked.first() == Some(&b'/') && !in_root {
-            return self.root.try_clone().map_err(|error| Stop::Natural(errno::of(&error)));
+            return Ok(Arc::clone(&self.root));
         }
         let target = self.targets.get(notification.tid).map_err(|_| Stop::Gone)?;
         let opened =
             if dirfd == libc::AT_FDCWD { target.working_directory() } else { target.descriptor(dirfd) };
         self.still_waits(notification)?;
-        opened.map_err(|error| Stop::Natural(errno::of(&error)))
+        opened.map(Arc::new).map_err(|error| Stop::Natural(errno::of(&error)))
     }
 
     fn resolve(
@@ -96,7 +101,9 @@ impl Broker {
         asked: &[u8],
         manner: Manner,
     ) -> Result<Place, Stop> {
-        let base_is_proc = path::stat(base).is_ok_and(|stat| stat.inode.dev == self.proc_device);
+        // An absolute path starts at the root, which is no /proc.
+        let base_is_proc = asked.first() != Some(&b'/')
+            && path::stat(base).is_ok_and(|stat| stat.inode.dev == self.proc_device);
         if base_is_proc {
             return procfs::walk(self, notification, base, asked, manner);
         }

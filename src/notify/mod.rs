@@ -78,7 +78,7 @@ pub struct Broker {
     population: Population,
     init: u32,
     scopes: bool,
-    root: OwnedFd,
+    root: Arc<OwnedFd>,
     /// The device number of `/proc`.
     proc_device: u64,
     /// Calls that programs try and do without, by number: the first of each is told at once, how often at the end.
@@ -135,7 +135,7 @@ impl Broker {
             population: Population::new(settings.processes, settings.init, settings.hold_forks),
             init: settings.init,
             scopes: settings.scopes,
-            root,
+            root: Arc::new(root),
             proc_device: dev,
             fallbacks: BTreeMap::new(),
             first: Some(settings.first),

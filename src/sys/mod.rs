@@ -19,4 +19,5 @@ pub mod socket;
 pub mod syscall;
 pub mod terminal;
 pub mod tree;
+pub mod uring;
 pub mod watch;

@@ -28,6 +28,7 @@ const LANDLOCK: &[&str] = &[
     "fs.link.across",
     "exec.not-granted",
     "exec.shell",
+    "fs.link.across",
 ];
 
 impl Record {

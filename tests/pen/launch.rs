@@ -89,12 +89,14 @@ pub(crate) type Started = (Running, ChildStdout);
 
 /// Starts it with three pipes; its stdout is read by the caller.
 pub(crate) fn start_unread(mut command: Command) -> Started {
-    let mut child = command
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap_or_else(|error| panic!("{command:?}: {error}"));
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = loop {
+        match command.spawn() {
+            // Another thread forked while this program was being written, and has not executed its own yet.
+            Err(error) if error.kind() == std::io::ErrorKind::ExecutableFileBusy => thread::yield_now(),
+            spawned => break spawned.unwrap_or_else(|error| panic!("{command:?}: {error}")),
+        }
+    };
     let stdin = child.stdin.take();
     let stdout = child.stdout.take().expect("piped");
     let stderr = Collected::of(child.stderr.take().expect("piped"));

@@ -8,7 +8,7 @@ use jiff::tz::TimeZone;
 use crate::audit::query::record::Record;
 
 /// What was done: the access of a file, the name of the event of everything else.
-pub(super) fn what<'a>(record: &'a Record<'_>) -> Cow<'a, str> {
+pub(in crate::cli) fn what<'a>(record: &'a Record<'_>) -> Cow<'a, str> {
     match (&*record.event, record.access.as_deref(), record.outcome.as_deref()) {
         ("file.access", Some(access), _) => Cow::Borrowed(access),
         ("call.end", _, Some(outcome)) => Cow::Owned(format!("call.end {outcome}")),
@@ -17,7 +17,7 @@ pub(super) fn what<'a>(record: &'a Record<'_>) -> Cow<'a, str> {
 }
 
 /// What it was done to.
-pub(super) fn target<'a>(record: &'a Record<'_>) -> Cow<'a, str> {
+pub(in crate::cli) fn target<'a>(record: &'a Record<'_>) -> Cow<'a, str> {
     let text = |text: &'a Option<crate::audit::query::record::Text<'_>>| text.as_deref().map(Cow::Borrowed);
     let detailed = || {
         let of = record.tool.as_deref().or(record.method.as_deref());
