@@ -28,7 +28,6 @@ const LANDLOCK: &[&str] = &[
     "fs.link.across",
     "exec.not-granted",
     "exec.shell",
-    "fs.link.across",
 ];
 
 impl Record {
