@@ -6,8 +6,11 @@
 mod pen;
 
 use std::fs;
+use std::io::Read;
 use std::os::unix::fs::PermissionsExt;
-use std::process::Command;
+use std::process::{Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
 use serde_json::{Value, json};
@@ -90,6 +93,33 @@ fn the_end_of_the_client_ends_the_server() {
     assert_eq!(finished.code(), Some(0), "{finished:?}");
     assert!(finished.stderr.contains("received 0"), "the server saw the end: {finished:?}");
     assert_eq!(log::events(&ground.path("audit")).last().expect("end")["cause"], "client_closed");
+}
+
+/// What a server says last is why it ended. It lies in two pipes when the server is gone; we wait for its reader.
+#[test]
+fn the_servers_last_words_are_passed_on() {
+    let ground = Ground::new();
+    let profile = plain_profile(&ground, "");
+    let done = ground.path("workspace/done");
+    let server = words("server", &["last-words", &ground.text("workspace/done")]);
+    let mut command = launch::run(&ground, &profile, &server);
+    let mut child =
+        command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("run");
+    let begun = Instant::now();
+    while !done.exists() {
+        assert!(begun.elapsed() < launch::PATIENCE && child.try_wait().expect("wait").is_none());
+        thread::sleep(Duration::from_millis(2));
+    }
+    // Long enough for a careless end, well within the moment that a reader gets.
+    let looked = Instant::now();
+    while looked.elapsed() < Duration::from_millis(300) {
+        assert!(child.try_wait().expect("wait").is_none(), "gone with its server's words unsaid");
+        thread::sleep(Duration::from_millis(2));
+    }
+    let mut said = String::new();
+    child.stderr.take().expect("piped").read_to_string(&mut said).expect("stderr");
+    assert!(said.ends_with("last words\n"), "cut off after {} bytes", said.len());
+    assert_eq!(child.wait().expect("wait").code(), Some(7));
 }
 
 #[test]

@@ -69,6 +69,7 @@ pub(super) struct Course<'a> {
     failed: Option<(Step, i32)>,
     wall: Option<Instant>,
     stdout_ended: bool,
+    stderr_ended: bool,
 }
 
 /// What woke the loop.
@@ -129,6 +130,7 @@ impl<'a> Course<'a> {
             failed: None,
             wall,
             stdout_ended: false,
+            stderr_ended: false,
         })
     }
 
@@ -259,7 +261,11 @@ impl<'a> Course<'a> {
                 self.stdout_ended = true;
                 Action::None
             }
-            Notice::ServerStdinClosed | Notice::ServerStderrClosed => Action::None,
+            Notice::ServerStderrClosed => {
+                self.stderr_ended = true;
+                Action::None
+            }
+            Notice::ServerStdinClosed => Action::None,
         }
     }
 
@@ -337,7 +343,8 @@ impl<'a> Course<'a> {
     }
 
     /// Everything of the server's stdout is in our pipe by now. A living client gets it however slow it reads; one
-    /// that closed its side, or that had the session ended, gets a moment.
+    /// that closed its side, or that had the session ended, gets a moment. So does whoever reads stderr: a server's last
+    /// words are there, but a reader that never comes must not hold us.
     async fn last_bytes(&mut self) {
         let mut limit = (self.lifecycle.cause() != Cause::ServerExit).then(|| Instant::now() + LAST_BYTES);
         let mut signals = Signals::new().ok();
@@ -346,7 +353,11 @@ impl<'a> Course<'a> {
             let _ = self.start_relay();
         }
         self.stdout_ended |= self.relay.is_none();
-        while !self.stdout_ended {
+        self.stderr_ended |= self.relay.is_none();
+        while !(self.stdout_ended && self.stderr_ended) {
+            if self.stdout_ended {
+                limit.get_or_insert(Instant::now() + LAST_BYTES);
+            }
             tokio::select! {
                 notice = self.notices.recv() => match notice {
                     Some(Notice::ClientGone) | None => return,

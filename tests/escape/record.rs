@@ -25,9 +25,9 @@ const LANDLOCK: &[&str] = &[
     "fs.read.secret",
     "fs.write.not-granted",
     "fs.write.read-only",
+    "fs.link.across",
     "exec.not-granted",
     "exec.shell",
-    "fs.link.across",
 ];
 
 impl Record {

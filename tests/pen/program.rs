@@ -43,7 +43,8 @@ fn compiled(folder: &Path, name: &str) -> PathBuf {
         return binary;
     }
     require("cc");
-    // Tests run side by side, in threads and in processes: each builds its own, the rename is atomic.
+    // Tests run side by side, in threads and in processes: each may build its own, and the first one to be linked stays.
+    // It must never be replaced: a pen grants the file that it found, not the name.
     let fresh = tempfile::Builder::new().prefix(name).tempfile_in(binaries()).expect("a file for the linker");
     let output = Command::new("cc")
         .args(["-std=gnu11", "-O1", "-Wall", "-Wextra", "-Werror", "-static", "-pthread", "-I"])
@@ -56,8 +57,13 @@ fn compiled(folder: &Path, name: &str) -> PathBuf {
     assert!(output.status.success(), "{}:\n{}", source.display(), String::from_utf8_lossy(&output.stderr));
     fs::set_permissions(fresh.path(), fs::Permissions::from_mode(0o755)).expect("mode");
     // The file is closed before it is run: a descriptor still open for writing would be ETXTBSY.
-    fs::rename(fresh.into_temp_path().keep().expect("keep"), &binary).expect("rename");
-    binary
+    let fresh = fresh.into_temp_path();
+    match fs::hard_link(&fresh, &binary) {
+        Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => {
+            panic!("{}: {error}", binary.display())
+        }
+        _ => binary,
+    }
 }
 
 /// Where compiled programs are kept: with cargo's own output, or, when that belongs to somebody else (the same build

@@ -4,6 +4,7 @@
  *   wait               says `ready`, reads stdin to its end, says how much it was, exits 0
  *   stubborn           says `ready`, ignores the end of stdin and SIGTERM
  *   mark FILE          makes FILE and exits 0
+ *   last-words FILE    says 100 KiB and `last words` on stderr, makes FILE, exits 7
  *   orphan MARKER      leaves a child that holds stdout and stderr, exits 5 at once
  *   forks COUNT        forks so many children that wait, all at once, exits 0 if it could
  *   kill-parent        says `ready`, kills its parent and stays
@@ -28,6 +29,16 @@ static _Noreturn void stubborn(void) {
     /* A safety of the test's: nothing stays for ever, whatever the product does. */
     alarm(60);
     for (;;) pause();
+}
+
+static int last_words(const char *file) {
+    static char block[1024];
+    memset(block, 'x', sizeof block - 1);
+    block[sizeof block - 1] = '\n';
+    for (int i = 0; i < 100; i++)
+        if (write(2, block, sizeof block) != sizeof block) return 90;
+    dprintf(2, "last words\n");
+    return creat(file, 0644) < 0 ? 91 : 7;
 }
 
 static int forks(int count) {
@@ -58,6 +69,7 @@ int main(int argc, char **argv) {
     if (strcmp(what, "wait") == 0) return wait_for_end();
     if (strcmp(what, "stubborn") == 0) stubborn();
     if (strcmp(what, "mark") == 0) return creat(word, 0644) < 0;
+    if (strcmp(what, "last-words") == 0) return last_words(word);
     if (strcmp(what, "forks") == 0) return forks(atoi(word));
     if (strcmp(what, "orphan") == 0) {
         if (fork() == 0) stubborn();
