@@ -33,7 +33,14 @@ pub enum Error {
 pub struct Frame {
     /// From the end of the time to the beginning of the event's name.
     middle: Vec<u8>,
+    /// Values that stand in no line, as they would stand in JSON.
+    secrets: Vec<Vec<u8>>,
 }
+
+/// What stands in a secret's place.
+const HIDDEN: &[u8] = b"(hidden)";
+/// Shorter values are too common to be looked for.
+const SHORTEST_SECRET: usize = 6;
 
 impl Frame {
     /// The frame of a session's lines. `server` is escaped, `session` is known to need no escape.
@@ -44,7 +51,22 @@ impl Frame {
         middle.extend_from_slice(b"\",\"server\":");
         serde_json::to_writer(&mut middle, server)?;
         middle.extend_from_slice(b",\"event\":\"");
-        Ok(Frame { middle })
+        Ok(Frame { middle, secrets: Vec::new() })
+    }
+
+    /// Leaves these values out of every line, wherever they would stand: the server's environment holds them, and it
+    /// may print them. A value that reads as a number is not looked for, since it could be one of ours.
+    pub fn hiding(mut self, secrets: &[String]) -> Result<Self, Error> {
+        for secret in secrets {
+            if secret.len() < SHORTEST_SECRET || secret.bytes().all(|byte| byte.is_ascii_digit()) {
+                continue;
+            }
+            let quoted = serde_json::to_vec(secret)?;
+            self.secrets.push(quoted[1..quoted.len() - 1].to_vec());
+        }
+        // The longest first: one may be part of another.
+        self.secrets.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
+        Ok(self)
     }
 
     /// Appends one line with its newline to `out` and returns the line's digest. On an error `out` is as before.
@@ -91,11 +113,25 @@ impl Frame {
         out.extend_from_slice(&self.middle);
         out.extend_from_slice(event.name().as_bytes());
         out.push(b'"');
+        let fields = out.len();
         push_fields(out, event)?;
+        for secret in &self.secrets {
+            hide(out, fields, secret);
+        }
         out.extend_from_slice(b",\"prev\":\"");
         out.extend_from_slice(&prev.hex());
         out.extend_from_slice(b"\"}");
         Ok(())
+    }
+}
+
+/// Replaces every occurrence of `secret` from `begin` on.
+fn hide(out: &mut Vec<u8>, begin: usize, secret: &[u8]) {
+    let mut at = begin;
+    while let Some(found) = memchr::memmem::find(&out[at..], secret) {
+        let start = at + found;
+        out.splice(start..start + secret.len(), HIDDEN.iter().copied());
+        at = start + HIDDEN.len();
     }
 }
 
@@ -220,6 +256,19 @@ mod tests {
                 "\n"
             )
         );
+    }
+
+    #[test]
+    fn secrets_stand_in_no_line() {
+        let secrets = ["s3cr\"et-value", "s3cr\"et-value-and-more", "123456789", "abc"].map(String::from);
+        let reason = format!("{} {} {} abc", secrets[0], secrets[1], secrets[2]);
+        let event = Event::AuditLost(AuditLost { reason, count: 123_456_789 });
+        let mut out = Vec::new();
+        let frame = Frame::new(SESSION, "s").unwrap().hiding(&secrets).unwrap();
+        frame.push(&mut out, 7, Stamp::now(), &event, Digest::EMPTY).unwrap();
+        let line: serde_json::Value = serde_json::from_slice(&out).unwrap();
+        assert_eq!(line["reason"], "(hidden) (hidden) 123456789 abc");
+        assert_eq!(line["count"], 123_456_789);
     }
 
     #[test]

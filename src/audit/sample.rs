@@ -89,6 +89,7 @@ pub(crate) fn settings(dir: &Path) -> Settings {
         server: "sample".to_owned(),
         sync: Sync::Session,
         on_failure: OnFailure::Block,
+        secrets: Vec::new(),
         rotate_at: ROTATE_AT,
     }
 }

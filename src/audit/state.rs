@@ -303,7 +303,7 @@ impl State {
     }
 
     fn count(&mut self, event: &Event) {
-        self.counters.denied += u64::from(event.is_denial());
+        self.counters.denied += event.denials();
         match event {
             Event::CallStart(_) => self.counters.calls += 1,
             Event::AuditLost(lost) => self.counters.lost += lost.count,

@@ -24,7 +24,7 @@ pub use crate::audit::state::Counters;
 pub const ROTATE_AT: u64 = 64 << 20;
 
 /// How one session's log is kept.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Settings {
     /// The folder of all logs; created when it is missing.
     pub dir: PathBuf,
@@ -38,6 +38,8 @@ pub struct Settings {
     pub on_failure: OnFailure,
     /// Usually [`ROTATE_AT`].
     pub rotate_at: u64,
+    /// Values that stand in no line: those of the environment's secret variables.
+    pub secrets: Vec<String>,
 }
 
 /// What the session knows of its end; the rest of `session.end` was counted.
@@ -63,12 +65,13 @@ pub struct Writer {
 impl Writer {
     /// Creates the session's file and says so in `heads.jsonl`. Nothing may be started when this fails.
     pub fn open(settings: &Settings) -> Result<Self, Error> {
-        let Settings { dir, session, server, sync, on_failure, rotate_at } = settings;
+        let Settings { dir, session, server, sync, on_failure, rotate_at, secrets } = settings;
         if !is_session_id(session.as_bytes()) {
             return Err(Error::BadSession { session: session.clone() });
         }
-        let frame =
-            Frame::new(session, server).map_err(|error| Error::BadServer { detail: error.to_string() })?;
+        let frame = Frame::new(session, server)
+            .and_then(|frame| frame.hiding(secrets))
+            .map_err(|error| Error::BadServer { detail: error.to_string() })?;
         let root = Folder::create(dir)?;
         let day = root.child(&Stamp::now().day())?;
         let segments = Segments::create(day, session, *rotate_at)?;

@@ -1,6 +1,6 @@
 //! The handle through which every floor above speaks.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -36,6 +36,7 @@ pub struct Emitter {
     calls: Arc<InFlight>,
     journal: Arc<Mutex<Journal>>,
     lost: Arc<AtomicU64>,
+    failing: Arc<AtomicBool>,
 }
 
 impl Emitter {
@@ -46,6 +47,7 @@ impl Emitter {
             calls: Arc::new(InFlight::default()),
             journal: Arc::new(Mutex::new(Journal::new(Instant::now()))),
             lost: Arc::new(AtomicU64::new(0)),
+            failing: Arc::new(AtomicBool::new(false)),
         }
     }
 
@@ -53,6 +55,10 @@ impl Emitter {
     /// if [`Emitter::due`] is heeded). Returns its `seq`, 0 while it waits.
     pub fn emit(&self, event: &Event) -> Result<u64, Unwritable> {
         let mut journal = self.lock();
+        // While the log cannot be written nothing waits: whoever asks must hear it before it acts.
+        if self.failing.load(Ordering::Relaxed) {
+            return self.heard(self.write(journal.drain()).and_then(|()| self.sink.append(event)));
+        }
         match journal.take(event, Instant::now()) {
             Step::Wait => Ok(0),
             Step::Dropped => {
@@ -61,8 +67,7 @@ impl Emitter {
             }
             Step::Write => {
                 // The lock is held, so that nothing overtakes what waited.
-                self.write(journal.drain())?;
-                self.sink.append(event)
+                self.heard(self.write(journal.drain()).and_then(|()| self.sink.append(event)))
             }
         }
     }
@@ -70,8 +75,13 @@ impl Emitter {
     /// Writes what waits and what is batched.
     pub fn flush(&self) -> Result<(), Unwritable> {
         let mut journal = self.lock();
-        self.write(journal.drain())?;
-        self.sink.flush()
+        self.heard(self.write(journal.drain()).and_then(|()| self.sink.flush()))
+    }
+
+    /// Remembers whether the log could be written.
+    fn heard<T>(&self, outcome: Result<T, Unwritable>) -> Result<T, Unwritable> {
+        self.failing.store(outcome.is_err(), Ordering::Relaxed);
+        outcome
     }
 
     /// Every one is offered, whatever happens to those before it; what is not taken is counted.
@@ -110,5 +120,67 @@ impl Emitter {
     fn lock(&self) -> MutexGuard<'_, Journal> {
         // A panic between two statements of the journal loses at most a fold, never an order.
         self.journal.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::{StdoutNoise, SyscallDenied};
+    use crate::policy::calls::Attribution;
+    use crate::policy::reason::Reason;
+    use crate::policy::verdict::Layer;
+
+    /// A log on a disk that can be full.
+    #[derive(Default)]
+    struct Disk {
+        full: AtomicBool,
+    }
+
+    impl Sink for Disk {
+        fn append(&self, _: &Event) -> Result<u64, Unwritable> {
+            if self.full.load(Ordering::Relaxed) { Err(Unwritable { detail: "full".into() }) } else { Ok(1) }
+        }
+
+        fn flush(&self) -> Result<(), Unwritable> {
+            Ok(())
+        }
+
+        fn session(&self) -> &str {
+            "s"
+        }
+    }
+
+    fn denied() -> Event {
+        Event::SyscallDenied(Box::new(SyscallDenied {
+            syscall: "ptrace",
+            nr: 101,
+            args: [0; 6],
+            reason: Reason::SyscallForeignProcess,
+            layer: Layer::Broker,
+            remedy: None,
+            why_not: None,
+            errno: "EPERM",
+            pid: 1,
+            exe: "/bin/x".into(),
+            calls: vec![],
+            attribution: Attribution::None,
+            count: 1,
+        }))
+    }
+
+    #[test]
+    fn while_the_log_is_unwritable_nothing_waits() {
+        let disk = Arc::new(Disk::default());
+        let emitter = Emitter::new(Arc::clone(&disk) as Arc<dyn Sink>);
+        assert!(emitter.emit(&denied()).is_ok());
+        assert_eq!(emitter.emit(&denied()).unwrap(), 0, "a repeat waits");
+        disk.full.store(true, Ordering::Relaxed);
+        let other = Event::StdoutNoise(StdoutNoise { bytes: 1, excerpt: "x".into() });
+        assert!(emitter.emit(&other).is_err());
+        assert!(emitter.emit(&denied()).is_err(), "what would have waited hears it too");
+        disk.full.store(false, Ordering::Relaxed);
+        assert!(emitter.emit(&denied()).is_ok());
+        assert!(emitter.emit(&other).is_ok());
     }
 }

@@ -136,7 +136,9 @@ fn key(event: &Event) -> Option<(Key, bool)> {
             folded(it.pid, kind, it.path.clone(), it.verdict)
         }
         Event::SyscallDenied(it) => {
-            folded(it.pid, (1, 0, Some(it.reason.code())), it.nr.to_string(), Ruling::Deny)
+            // Another errno is another answer: TIOCSTI and an unknown command are not repeats of each other.
+            let what = format!("{} {}", it.nr, it.errno);
+            folded(it.pid, (1, 0, Some(it.reason.code())), what, Ruling::Deny)
         }
         Event::NetworkConnect(it) => {
             folded(it.pid, (2, 0, None), format!("{} {}", it.address, it.port), it.verdict)

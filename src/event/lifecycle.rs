@@ -55,7 +55,7 @@ pub struct Enforced {
     pub seccomp: bool,
     /// The notification broker.
     pub notify: bool,
-    /// `dropped`; `bounding: kept` where the bounding set could not be emptied.
+    /// `dropped`; `bounding: kept` where all sets but the bounding set are empty (it takes CAP_SETPCAP to empty that).
     pub caps: &'static str,
     /// The limits that hold, by name.
     pub limits: Vec<&'static str>,

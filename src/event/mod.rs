@@ -99,6 +99,18 @@ impl Event {
         }
     }
 
+    /// How many denials this line tells of: repeats are folded into a count.
+    pub fn denials(&self) -> u64 {
+        match self {
+            _ if !self.is_denial() => 0,
+            Event::FileAccess(it) => it.count,
+            Event::SyscallDenied(it) => it.count,
+            Event::NetworkConnect(it) => it.count,
+            Event::SocketUnix(it) => it.count,
+            _ => 1,
+        }
+    }
+
     /// Whether this counts as a denial in `session.end` and `--denied`.
     pub fn is_denial(&self) -> bool {
         match self {

@@ -93,7 +93,10 @@ fn call_text(tool: &str, refusal: &Refusal, event: EventId<'_>) -> String {
         ),
     };
     let record = match event {
-        Some(event) => format!(" Record: caponier audit explain {event}"),
+        Some(event) => {
+            let session = event.split(':').next().unwrap_or(event);
+            format!(" Record: {event} (caponier audit query --denied --session {session})")
+        }
         None => String::new(),
     };
     format!("{what}\n\nFor the user: {reason}, {detail}.{record}")

@@ -13,6 +13,27 @@ use crate::policy::shells;
 use crate::policy::verdict::{Denial, Layer, Remedy};
 use crate::sandbox::rules::Rights;
 
+/// Nothing is ever granted for writing in these.
+const KERNEL_FOLDERS: &[&str] = &["/proc", "/sys", "/dev"];
+/// These, and what lies above them, are never granted for writing as a whole.
+const SHARED_FOLDERS: &[&str] = &[
+    "/bin",
+    "/boot",
+    "/dev/shm",
+    "/etc",
+    "/home",
+    "/lib",
+    "/lib64",
+    "/root",
+    "/run/user",
+    "/sbin",
+    "/tmp",
+    "/usr",
+    "/var/tmp",
+];
+const NEVER_WRITTEN: &str = "it is a folder of the system, of all programs, or above secrets: no profile may grant \
+                             writing it";
+
 /// A refusal by the broker.
 pub(super) fn denial(reason: Reason, remedy: Remedy) -> Denial {
     Denial { reason, layer: Layer::Broker, remedy }
@@ -37,8 +58,43 @@ impl Context {
             let reason = if access == Access::Read { Reason::FsReadSecret } else { reason };
             return Denial { reason, layer: Layer::Landlock, remedy: Remedy::WhyNot(why.to_owned()) };
         }
-        let target = grantable(path, access);
-        Denial { reason, layer: Layer::Landlock, remedy: Remedy::Line(line(access, target)) }
+        Denial { reason, layer: Layer::Landlock, remedy: self.remedy(path, access) }
+    }
+
+    /// A move between folders whose rights differ.
+    pub(super) fn across(&self, from: &Path, to: &Path) -> Denial {
+        let folders = from.parent().zip(to.parent());
+        let remedy = match folders {
+            Some((from, to)) if self.may_be_written(from) && self.may_be_written(to) => {
+                Remedy::Line(format!("{} = [{}, {}]", Access::Write.key(), shown(from), shown(to)))
+            }
+            _ => Remedy::WhyNot(NEVER_WRITTEN.into()),
+        };
+        Denial { reason: Reason::FsLinkAcross, layer: Layer::Landlock, remedy }
+    }
+
+    /// The line of a profile that would allow it, if a profile may have it. For writing that is the folder, because
+    /// editors and servers replace files whole; the file alone where the folder is too much.
+    fn remedy(&self, path: &Path, access: Access) -> Remedy {
+        let wide = self.never.iter().any(|(never, _)| never.starts_with(path));
+        let grant = match (access, path.parent()) {
+            (Access::Write, Some(folder)) if self.may_be_written(folder) => Some(folder),
+            (Access::Write, _) => Some(path).filter(|path| self.may_be_written(path)),
+            _ => Some(path).filter(|_| !wide),
+        };
+        match grant {
+            Some(grant) => Remedy::Line(format!("{} = [{}]", access.key(), shown(grant))),
+            None if access == Access::Write => Remedy::WhyNot(NEVER_WRITTEN.into()),
+            None => Remedy::WhyNot("secrets lie below it: grant the folders in it that are needed".into()),
+        }
+    }
+
+    /// Whether a profile may grant writing it: `filesystem.write` refuses the rest.
+    fn may_be_written(&self, path: &Path) -> bool {
+        let inside = KERNEL_FOLDERS.iter().any(|folder| path.starts_with(folder));
+        let above = SHARED_FOLDERS.iter().any(|folder| Path::new(folder).starts_with(path));
+        let secret = self.never.iter().any(|(never, _)| never.starts_with(path) || path.starts_with(never));
+        !inside && !above && !secret
     }
 
     fn explain_execute(&self, path: &Path) -> Denial {
@@ -46,7 +102,7 @@ impl Context {
             let why = "a shell runs anything that its arguments say; name the program that is needed instead";
             (Reason::ExecShell, Remedy::WhyNot(why.to_owned()))
         } else {
-            (Reason::ExecNotGranted, Remedy::Line(line(Access::Execute, path)))
+            (Reason::ExecNotGranted, Remedy::Line(format!("{} = [{}]", Access::Execute.key(), shown(path))))
         };
         Denial { reason, layer: Layer::Landlock, remedy }
     }
@@ -63,17 +119,8 @@ impl Context {
     }
 }
 
-/// What a person would grant: for writing the folder, because editors and servers replace files whole.
-fn grantable(path: &Path, access: Access) -> &Path {
-    match (access, path.parent()) {
-        (Access::Write, Some(parent)) if parent != Path::new("/") => parent,
-        _ => path,
-    }
-}
-
-fn line(access: Access, path: &Path) -> String {
-    let shown = crate::event::text(path.as_os_str().as_encoded_bytes());
-    format!("{} = [{}]", access.key(), quoted(&shown))
+fn shown(path: &Path) -> String {
+    quoted(&crate::event::text(path.as_os_str().as_encoded_bytes()))
 }
 
 /// A TOML basic string.
@@ -121,11 +168,25 @@ mod tests {
     }
 
     #[test]
+    fn a_move_names_both_folders_as_a_profile_would() {
+        let denial = context().across(Path::new("/a/x"), Path::new("/b/y"));
+        let parsed: toml::Table = toml::from_str(denial.remedy.line().unwrap()).unwrap();
+        assert_eq!(parsed["filesystem"]["write"].as_array().map(Vec::len), Some(2));
+        assert_eq!(context().across(Path::new("/a/x"), Path::new("/home/me/y")).remedy.line(), None);
+    }
+
+    #[test]
     fn read_only_is_told_from_not_granted() {
         let context = context();
         let read_only = context.explain(Path::new("/a/b"), FileAccessKind::Create, Rights::READ_FILE);
         assert_eq!(read_only.reason, Reason::FsWriteReadOnly);
         assert_eq!(read_only.remedy, Remedy::Line("filesystem.write = [\"/a\"]".into()));
+        let system = context.explain(Path::new("/etc/new"), FileAccessKind::Create, Rights::READ_FILE);
+        assert_eq!(system.remedy, Remedy::Line("filesystem.write = [\"/etc/new\"]".into()));
+        let kernel = context.explain(Path::new("/sys/x/y"), FileAccessKind::Write, Rights::default());
+        assert_eq!(kernel.remedy.line(), None);
+        let home = context.explain(Path::new("/home/me/new"), FileAccessKind::Create, Rights::default());
+        assert_eq!(home.remedy, Remedy::Line("filesystem.write = [\"/home/me/new\"]".into()));
         let outside = context.explain(Path::new("/a/b"), FileAccessKind::Delete, Rights::default());
         assert_eq!(outside.reason, Reason::FsWriteNotGranted);
     }

@@ -29,7 +29,8 @@ impl Broker {
                     // Pipes, sockets, memory files: Landlock does not know them.
                     return Ok(Rights(u32::MAX));
                 }
-                let start = if stat.is_dir() { fd.try_clone()? } else { folder_of(&place.path)? };
+                let start =
+                    if stat.is_dir() { fd.try_clone()? } else { folder_of(self.root.as_fd(), &place.path)? };
                 self.rights_above(start, own, enough)
             }
         }
@@ -39,7 +40,7 @@ impl Broker {
     pub(super) fn rights_in_folder_of(&self, place: &Place, enough: Rights) -> io::Result<Rights> {
         let folder = match &place.found {
             Found::Missing { parent } => parent.try_clone()?,
-            Found::Existing { .. } | Found::Proc { .. } => folder_of(&place.path)?,
+            Found::Existing { .. } | Found::Proc { .. } => folder_of(self.root.as_fd(), &place.path)?,
         };
         self.rights_above(folder, Rights::default(), enough)
     }

@@ -6,6 +6,8 @@
 use std::ffi::OsString;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::PathBuf;
+use std::sync::Arc;
 
 use nix::fcntl::ResolveFlag;
 
@@ -51,7 +53,11 @@ impl Broker {
     ) -> Result<Place, Stop> {
         let base = self.base(notification, dirfd, &asked, manner)?;
         if asked.is_empty() {
-            return if manner.empty { self.of_descriptor(base) } else { Err(Stop::Natural(libc::ENOENT)) };
+            if !manner.empty {
+                return Err(Stop::Natural(libc::ENOENT));
+            }
+            let own = base.try_clone().map_err(|error| Stop::Natural(errno::of(&error)))?;
+            return self.of_descriptor(own);
         }
         let mut place = self.resolve(notification, base.as_fd(), &asked, manner)?;
         place.asked = asked;
@@ -76,16 +82,16 @@ impl Broker {
         dirfd: i32,
         asked: &[u8],
         manner: Manner,
-    ) -> Result<OwnedFd, Stop> {
+    ) -> Result<Arc<OwnedFd>, Stop> {
         let in_root = manner.resolve.contains(ResolveFlag::RESOLVE_IN_ROOT);
         if asked.first() == Some(&b'/') && !in_root {
-            return self.root.try_clone().map_err(|error| Stop::Natural(errno::of(&error)));
+            return Ok(Arc::clone(&self.root));
         }
         let target = self.targets.get(notification.tid).map_err(|_| Stop::Gone)?;
         let opened =
             if dirfd == libc::AT_FDCWD { target.working_directory() } else { target.descriptor(dirfd) };
         self.still_waits(notification)?;
-        opened.map_err(|error| Stop::Natural(errno::of(&error)))
+        opened.map(Arc::new).map_err(|error| Stop::Natural(errno::of(&error)))
     }
 
     fn resolve(
@@ -95,7 +101,9 @@ impl Broker {
         asked: &[u8],
         manner: Manner,
     ) -> Result<Place, Stop> {
-        let base_is_proc = path::stat(base).is_ok_and(|stat| stat.inode.dev == self.proc_device);
+        // An absolute path starts at the root, which is no /proc.
+        let base_is_proc = asked.first() != Some(&b'/')
+            && path::stat(base).is_ok_and(|stat| stat.inode.dev == self.proc_device);
         if base_is_proc {
             return procfs::walk(self, notification, base, asked, manner);
         }
@@ -108,8 +116,9 @@ impl Broker {
                 existing(fd, stat)
             }
             Err(error) => match errno::of(&error) {
-                // A magic link on the way, or a real loop: the slow way tells them apart.
-                libc::ELOOP => procfs::walk(self, notification, base, asked, manner),
+                // A magic link on the way (one that we may not follow is EACCES), or a real loop, or permission bits:
+                // the slow way tells them apart.
+                libc::ELOOP | libc::EACCES => procfs::walk(self, notification, base, asked, manner),
                 libc::ENOENT => self.missing(base, asked, manner, 0),
                 errno => Err(Stop::Natural(errno)),
             },
@@ -132,7 +141,7 @@ impl Broker {
         let parent =
             path::look(base, folder, Follow::Links, manner.resolve).map_err(|error| {
                 match errno::of(&error) {
-                    libc::ELOOP => Stop::Foreign,
+                    libc::ELOOP => Stop::Foreign(PathBuf::from(OsString::from_vec(asked.to_vec()))),
                     errno => Stop::Natural(errno),
                 }
             })?;

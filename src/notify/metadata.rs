@@ -22,6 +22,10 @@ const KIND: FileAccessKind = FileAccessKind::Metadata;
 const LONGEST_VALUE: usize = 65_536;
 const LONGEST_NAME: usize = 255;
 
+/// The set-user-ID and set-group-ID bits.
+pub(super) const SET_ID: u32 = 0o6000;
+const WHY_NO_SET_ID: &str = "set-user-ID and set-group-ID bits lend rights to whoever runs the file";
+
 /// Which file.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Which {
@@ -52,12 +56,8 @@ impl Which {
 impl Broker {
     pub(super) fn change_mode(&mut self, notification: &Notification, which: Which, mode: u64) -> Reply {
         let mode = mode as u32 & 0o7777;
-        self.perform(notification, which, |place| {
-            if mode & 0o6000 != 0 {
-                return Err(Refusal::Privileged(
-                    "set-user-ID and set-group-ID bits lend rights to whoever runs the file",
-                ));
-            }
+        let may = if mode & SET_ID == 0 { Ok(()) } else { Err(Refusal::Privileged(WHY_NO_SET_ID)) };
+        self.perform(notification, which, may, |place| {
             act(place, |fd, is_link| match is_link {
                 true => Err(io::Error::from_raw_os_error(libc::EOPNOTSUPP)),
                 false => metadata::change_mode(fd, mode),
@@ -72,7 +72,7 @@ impl Broker {
         uid: u64,
         gid: u64,
     ) -> Reply {
-        self.perform(notification, which, |place| {
+        self.perform(notification, which, Ok(()), |place| {
             act(place, |fd, _| metadata::change_owner(fd, uid as u32, gid as u32))
         })
     }
@@ -88,7 +88,9 @@ impl Broker {
             Ok(times) => times,
             Err(error) => return Reply::errno(errno::of(&error)),
         };
-        self.perform(notification, which, |place| act(place, |fd, _| metadata::change_times(fd, times)))
+        self.perform(notification, which, Ok(()), |place| {
+            act(place, |fd, _| metadata::change_times(fd, times))
+        })
     }
 
     pub(super) fn set_attribute(
@@ -115,8 +117,7 @@ impl Broker {
             Ok(read) => read,
             Err(error) => return Reply::errno(errno::of(&error)),
         };
-        self.perform(notification, which, |place| {
-            may_change(&name)?;
+        self.perform(notification, which, may_change(&name), |place| {
             act(place, |fd, is_link| match is_link {
                 true => Err(io::Error::from_raw_os_error(libc::EPERM)),
                 false => metadata::set_attribute(fd, &name, &value, flags as i32),
@@ -129,8 +130,7 @@ impl Broker {
             Ok(name) => name,
             Err(error) => return Reply::errno(errno::of(&error)),
         };
-        self.perform(notification, which, |place| {
-            may_change(&name)?;
+        self.perform(notification, which, may_change(&name), |place| {
             act(place, |fd, is_link| match is_link {
                 true => Err(io::Error::from_raw_os_error(libc::EPERM)),
                 false => metadata::remove_attribute(fd, &name),
@@ -138,12 +138,19 @@ impl Broker {
         })
     }
 
-    /// Judges the place, acts on it, records both.
+    /// A file that would come into being with such a bit.
+    pub(super) fn refuse_set_id(&mut self, asker: &Asker, place: &Place, kind: FileAccessKind) -> Reply {
+        let denial = never(Reason::FsMetadataPrivileged, WHY_NO_SET_ID);
+        self.refuse(asker, Access::of(place, kind, libc::EPERM, Evidence::Performed), &denial)
+    }
+
+    /// Judges the place and what is to be done (`may`), acts on it, records both.
     fn perform(
         &mut self,
         notification: &Notification,
         which: Which,
-        action: impl FnOnce(&Place) -> Result<(), Refusal>,
+        may: Result<(), Refusal>,
+        action: impl FnOnce(&Place) -> Result<(), i32>,
     ) -> Reply {
         let Some(asker) = self.asker(notification) else { return Reply::Gone };
         let place = match which {
@@ -159,6 +166,15 @@ impl Broker {
         if let Err(refused) = self.may_change_metadata(&asker, &place) {
             return refused;
         }
+        match may {
+            Ok(()) => {}
+            Err(Refusal::Unsupported) => return Reply::errno(libc::EOPNOTSUPP),
+            Err(Refusal::Privileged(why)) => {
+                let denial = never(Reason::FsMetadataPrivileged, why);
+                let access = Access::of(&place, KIND, libc::EPERM, Evidence::Performed);
+                return self.refuse(&asker, access, &denial);
+            }
+        }
         // The log first: what cannot be told is not done.
         let told = self.allow(&asker, Access::of(&place, KIND, 0, Evidence::Performed), Reply::CONTINUE);
         if !matches!(told, Reply::Answer(Answer::Continue)) {
@@ -166,11 +182,10 @@ impl Broker {
         }
         match action(&place) {
             Ok(()) => Reply::Answer(Answer::Value(0)),
-            Err(Refusal::Kernel(errno)) => Reply::errno(errno),
-            Err(Refusal::Unsupported) => Reply::errno(libc::EOPNOTSUPP),
-            Err(Refusal::Privileged(why)) => {
-                let denial = never(Reason::FsMetadataPrivileged, why);
-                self.refuse(&asker, Access::of(&place, KIND, libc::EPERM, Evidence::Performed), &denial)
+            // Told once as allowed, and once more with what the kernel said to it.
+            Err(errno) => {
+                let access = Access::of(&place, KIND, errno, Evidence::Performed);
+                self.allow(&asker, access, Reply::errno(errno))
             }
         }
     }
@@ -210,22 +225,22 @@ impl Broker {
     }
 }
 
-/// Why an action was not, or not successfully, performed.
+/// What is done to nobody's file, not even the server's own.
 enum Refusal {
-    Kernel(i32),
     Unsupported,
     Privileged(&'static str),
 }
 
+/// The errno, where the kernel refuses.
 fn act(
     place: &Place,
     action: impl FnOnce(std::os::fd::BorrowedFd<'_>, bool) -> io::Result<()>,
-) -> Result<(), Refusal> {
+) -> Result<(), i32> {
     match &place.found {
         Found::Existing { fd, stat } => {
-            action(fd.as_fd(), stat.is_symlink()).map_err(|error| Refusal::Kernel(errno::of(&error)))
+            action(fd.as_fd(), stat.is_symlink()).map_err(|error| errno::of(&error))
         }
-        _ => Err(Refusal::Kernel(libc::EACCES)),
+        _ => Err(libc::EACCES),
     }
 }
 

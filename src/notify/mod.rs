@@ -78,7 +78,7 @@ pub struct Broker {
     population: Population,
     init: u32,
     scopes: bool,
-    root: OwnedFd,
+    root: Arc<OwnedFd>,
     /// The device number of `/proc`.
     proc_device: u64,
     /// Calls that programs try and do without, by number: the first of each is told at once, how often at the end.
@@ -106,7 +106,7 @@ impl Reply {
 }
 
 /// Why a look-up ended early.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 enum Stop {
     /// The caller died meanwhile.
     Gone,
@@ -114,8 +114,8 @@ enum Stop {
     Natural(i32),
     /// The caller's memory could not be read.
     Unreadable(i32),
-    /// `/proc` of a process outside the tree.
-    Foreign,
+    /// `/proc` of a process outside the tree: this path, as far as it was followed.
+    Foreign(PathBuf),
 }
 
 impl Broker {
@@ -135,7 +135,7 @@ impl Broker {
             population: Population::new(settings.processes, settings.init, settings.hold_forks),
             init: settings.init,
             scopes: settings.scopes,
-            root,
+            root: Arc::new(root),
             proc_device: dev,
             fallbacks: BTreeMap::new(),
             first: Some(settings.first),

@@ -5,13 +5,14 @@ use std::path::Path;
 
 use crate::event::{Evidence, FileAccessKind};
 use crate::notify::denial::denial;
+use crate::notify::metadata::SET_ID;
 use crate::notify::place::{Found, Manner, Place};
 use crate::notify::record::{Access, Asker};
 use crate::notify::{Broker, Reply};
 use crate::policy::grant::Access as Grant;
 use crate::policy::protected;
 use crate::policy::reason::Reason;
-use crate::policy::verdict::Remedy;
+use crate::policy::verdict::{Denial, Layer, Remedy};
 use crate::sandbox::rules::Rights;
 use crate::sys::seccomp::Notification;
 
@@ -22,6 +23,8 @@ const RENAME_EXCHANGE: u64 = 2;
 struct Change {
     rights: Rights,
     kind: FileAccessKind,
+    /// Whether what is made has a set-user-ID or set-group-ID bit.
+    set_id: bool,
 }
 
 impl Broker {
@@ -33,7 +36,8 @@ impl Broker {
         folder: bool,
     ) -> Reply {
         let rights = if folder { Rights::REMOVE_DIR } else { Rights::REMOVE_FILE };
-        self.change(notification, dirfd, path, Change { rights, kind: FileAccessKind::Delete })
+        let change = Change { rights, kind: FileAccessKind::Delete, set_id: false };
+        self.change(notification, dirfd, path, change)
     }
 
     pub(super) fn make(
@@ -43,18 +47,28 @@ impl Broker {
         path: u64,
         rights: Rights,
     ) -> Reply {
-        self.change(notification, dirfd, path, Change { rights, kind: FileAccessKind::Create })
+        let change = Change { rights, kind: FileAccessKind::Create, set_id: false };
+        self.change(notification, dirfd, path, change)
     }
 
-    /// The kind of node that `mknod` is asked for.
-    pub(super) fn node_rights(mode: u64) -> Rights {
-        match mode as u32 & libc::S_IFMT {
+    /// `mknod`, of any kind.
+    pub(super) fn make_node(
+        &mut self,
+        notification: &Notification,
+        dirfd: i32,
+        path: u64,
+        mode: u64,
+    ) -> Reply {
+        let mode = mode as u32;
+        let rights = match mode & libc::S_IFMT {
             libc::S_IFIFO => Rights::MAKE_FIFO,
             libc::S_IFSOCK => Rights::MAKE_SOCK,
             libc::S_IFCHR => Rights::MAKE_CHAR,
             libc::S_IFBLK => Rights::MAKE_BLOCK,
             _ => Rights::MAKE_REG,
-        }
+        };
+        let set_id = mode & SET_ID != 0;
+        self.change(notification, dirfd, path, Change { rights, kind: FileAccessKind::Create, set_id })
     }
 
     fn change(&mut self, notification: &Notification, dirfd: i32, path: u64, change: Change) -> Reply {
@@ -73,6 +87,9 @@ impl Broker {
             Ok(held) => held,
             Err(error) => return self.unjudged(&asker, &place, change.kind, &error),
         };
+        if change.rights == Rights::MAKE_CHAR || change.rights == Rights::MAKE_BLOCK {
+            return self.refuse_device(&asker, &place);
+        }
         if !held.cover(change.rights) {
             return self.refuse_change(&asker, &place, change.kind, held);
         }
@@ -80,6 +97,9 @@ impl Broker {
             let denial = self.context.protected(name);
             let access = Access::of(&place, change.kind, libc::EACCES, Evidence::Performed);
             return self.refuse(&asker, access, &denial);
+        }
+        if change.set_id {
+            return self.refuse_set_id(&asker, &place, change.kind);
         }
         // A finished thing under the name of a folder that holds protected names would bring its own along.
         let brings = change.kind == FileAccessKind::Create && change.rights != Rights::MAKE_DIR;
@@ -212,8 +232,7 @@ impl Broker {
         let both_refer = source.cover(Rights::REFER) && destination.cover(Rights::REFER);
         let keeps_rights = both_refer && held.cover(destination);
         if !same_folder && !keeps_rights {
-            let remedy = Remedy::Line(format!("{} = [both folders]", Grant::Write.key()));
-            let denial = denial(Reason::FsLinkAcross, remedy);
+            let denial = self.context.across(&from.path, &to.path);
             return self.refuse(asker, Access::of(from, kind, libc::EXDEV, Evidence::Performed), &denial);
         }
         for place in [from, to] {
@@ -232,6 +251,15 @@ impl Broker {
             }
             refused => refused,
         }
+    }
+
+    /// No grant gives this, so none is proposed.
+    fn refuse_device(&mut self, asker: &Asker, place: &Place) -> Reply {
+        let why = "a device node is a door to the hardware; no grant lets a server make one".to_owned();
+        let denial =
+            Denial { reason: Reason::FsWriteNotGranted, layer: Layer::Landlock, remedy: Remedy::WhyNot(why) };
+        let access = Access::of(place, FileAccessKind::Create, libc::EACCES, Evidence::Performed);
+        self.refuse(asker, access, &denial)
     }
 
     fn refuse_change(&mut self, asker: &Asker, place: &Place, kind: FileAccessKind, held: Rights) -> Reply {

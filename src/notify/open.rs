@@ -4,6 +4,7 @@ use nix::fcntl::ResolveFlag;
 
 use crate::event::{Evidence, FileAccessKind};
 use crate::notify::denial::never;
+use crate::notify::metadata::SET_ID;
 use crate::notify::place::{Found, Manner, Place};
 use crate::notify::record::{Access, Asker};
 use crate::notify::{Broker, Reply, Stop, procfs};
@@ -24,6 +25,8 @@ struct Request {
     dirfd: i32,
     path: u64,
     flags: i32,
+    /// Of a file that comes into being.
+    mode: u32,
     resolve: ResolveFlag,
 }
 
@@ -38,6 +41,11 @@ impl Request {
 
     fn truncates(self) -> bool {
         self.flags & libc::O_TRUNC != 0
+    }
+
+    /// Only a folder will do.
+    fn lists(self) -> bool {
+        self.flags & libc::O_DIRECTORY != 0
     }
 
     fn is_temporary(self) -> bool {
@@ -62,17 +70,17 @@ struct Demand {
 impl Broker {
     pub(super) fn open(&mut self, notification: &Notification) -> Reply {
         let args = &notification.args;
-        self.open_as(notification, args[0], libc::AT_FDCWD, args[1] as i32)
+        self.open_as(notification, args[0], libc::AT_FDCWD, args[1] as i32, args[2])
     }
 
     pub(super) fn creat(&mut self, notification: &Notification) -> Reply {
         let flags = libc::O_CREAT | libc::O_WRONLY | libc::O_TRUNC;
-        self.open_as(notification, notification.args[0], libc::AT_FDCWD, flags)
+        self.open_as(notification, notification.args[0], libc::AT_FDCWD, flags, notification.args[1])
     }
 
     pub(super) fn openat(&mut self, notification: &Notification) -> Reply {
         let args = &notification.args;
-        self.open_as(notification, args[1], args[0] as i32, args[2] as i32)
+        self.open_as(notification, args[1], args[0] as i32, args[2] as i32, args[3])
     }
 
     pub(super) fn openat2(&mut self, notification: &Notification) -> Reply {
@@ -92,12 +100,21 @@ impl Broker {
             u64::from_le_bytes(bytes)
         };
         let (flags, resolve) = (word(0), ResolveFlag::from_bits_retain(word(16)));
-        let request = Request { dirfd: args[0] as i32, path: args[1], flags: flags as i32, resolve };
+        let mode = word(8) as u32;
+        let request = Request { dirfd: args[0] as i32, path: args[1], flags: flags as i32, mode, resolve };
         self.open_request(notification, request)
     }
 
-    fn open_as(&mut self, notification: &Notification, path: u64, dirfd: i32, flags: i32) -> Reply {
-        self.open_request(notification, Request { dirfd, path, flags, resolve: ResolveFlag::empty() })
+    fn open_as(
+        &mut self,
+        notification: &Notification,
+        path: u64,
+        dirfd: i32,
+        flags: i32,
+        mode: u64,
+    ) -> Reply {
+        let request = Request { dirfd, path, flags, mode: mode as u32, resolve: ResolveFlag::empty() };
+        self.open_request(notification, request)
     }
 
     fn open_request(&mut self, notification: &Notification, request: Request) -> Reply {
@@ -108,13 +125,19 @@ impl Broker {
         let Some(asker) = self.asker(notification) else { return Reply::Gone };
         let place = match self.place(notification, request.dirfd, request.path, request.manner()) {
             Ok(place) => place,
-            Err(stop) => return self.stopped(notification, &asker, stop, demand_of(request, false).kind),
+            Err(stop) => {
+                return self.stopped(notification, &asker, stop, demand_of(request, request.lists()).kind);
+            }
         };
         match &place.found {
             Found::Proc { .. } => self.open_proc(&asker, place, request),
             Found::Missing { .. } if !request.creates() => {
-                let access =
-                    Access::of(&place, demand_of(request, false).kind, libc::ENOENT, Evidence::Predicted);
+                let access = Access::of(
+                    &place,
+                    demand_of(request, request.lists()).kind,
+                    libc::ENOENT,
+                    Evidence::Predicted,
+                );
                 self.allow(&asker, access, Reply::CONTINUE)
             }
             _ => self.open_file(&asker, &place, request),
@@ -152,13 +175,17 @@ impl Broker {
                 return self.refuse_protected_parent(asker, place, demand.kind);
             }
         }
+        // Also where the file is there already: it may be gone before the kernel looks.
+        if (request.creates() || request.is_temporary()) && request.mode & SET_ID != 0 {
+            return self.refuse_set_id(asker, place, demand.kind);
+        }
         let errno = permission(place, request);
         self.allow(asker, Access::of(place, demand.kind, errno, Evidence::Predicted), Reply::CONTINUE)
     }
 
     fn open_proc(&mut self, asker: &Asker, place: Place, request: Request) -> Reply {
         let Found::Proc { fd } = &place.found else { return Reply::errno(libc::EACCES) };
-        let kind = demand_of(request, false).kind;
+        let kind = demand_of(request, request.lists()).kind;
         let changes = request.writes() || request.creates() || request.truncates();
         let served = !changes && self.may_serve(&place);
         if !served {
@@ -215,10 +242,11 @@ impl Broker {
                 // Landlock decides; the record says that we could not look.
                 self.allow(asker, nowhere(0, Evidence::Unreadable, "?"), Reply::CONTINUE)
             }
-            Stop::Foreign => {
+            Stop::Foreign(path) => {
                 let why = "another process's files in /proc are that process's secrets";
                 let denial = never(Reason::FsProc, why);
-                let access = nowhere(libc::EACCES, Evidence::Performed, "/proc");
+                let shown = crate::event::text(path.as_os_str().as_encoded_bytes());
+                let access = nowhere(libc::EACCES, Evidence::Performed, &shown);
                 self.refuse(asker, access, &denial)
             }
         }

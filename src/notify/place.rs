@@ -1,6 +1,6 @@
 //! What a path leads to, and how it is meant.
 
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
@@ -80,10 +80,9 @@ pub(super) fn split(asked: &[u8]) -> Option<(&[u8], &[u8])> {
 
 /// The folder that something existing lies in, for judging along its parents. Opened by the kernel's own name for
 /// the thing, with no link followed.
-pub(super) fn folder_of(path: &Path) -> std::io::Result<OwnedFd> {
+pub(super) fn folder_of(root: BorrowedFd<'_>, path: &Path) -> std::io::Result<OwnedFd> {
     let parent = path.parent().unwrap_or(Path::new("/"));
-    let root = path::open(b"/", libc::O_PATH | libc::O_DIRECTORY)?;
-    path::look(root.as_fd(), parent.as_os_str().as_bytes(), Follow::NotLast, ResolveFlag::RESOLVE_NO_SYMLINKS)
+    path::look(root, parent.as_os_str().as_bytes(), Follow::NotLast, ResolveFlag::RESOLVE_NO_SYMLINKS)
 }
 
 #[cfg(test)]

@@ -5,9 +5,10 @@
 //! where the caller's lead. See `proc(5)`.
 
 use std::collections::VecDeque;
+use std::ffi::{OsStr, OsString};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use nix::fcntl::{OFlag, ResolveFlag, openat};
 use nix::sys::stat::Mode;
@@ -86,7 +87,7 @@ pub(super) fn walk(
         ResolveFlag::RESOLVE_BENEATH | ResolveFlag::RESOLVE_IN_ROOT | ResolveFlag::RESOLVE_NO_XDEV;
     if manner.resolve.intersects(restricted) {
         // Rare, and the kernel's own answer to these never depends on rules: no way that needs no prediction.
-        return Err(Stop::Foreign);
+        return Err(Stop::Foreign(PathBuf::from(OsString::from_vec(asked.to_vec()))));
     }
     let pid = broker.targets.get(notification.tid).map_err(|_| Stop::Gone)?.pid;
     broker.still_waits(notification)?;
@@ -99,7 +100,7 @@ pub(super) fn walk(
     broker.still_waits(notification)?;
     let path = path::path_of(at.as_fd()).map_err(natural)?;
     if let Some(name) = missing {
-        let path = path.join(std::ffi::OsString::from_vec(name));
+        let path = path.join(OsString::from_vec(name));
         return Ok(Place { found: Found::Missing { parent: at }, path, asked: Vec::new() });
     }
     if stat.inode.dev == broker.proc_device {
@@ -153,6 +154,14 @@ impl Walk<'_> {
         Ok(None)
     }
 
+    /// Refused at `name`: where that is, and what was to come after it.
+    fn foreign(&self, name: &[u8]) -> Stop {
+        let mut path = path::path_of(self.at.as_fd()).unwrap_or_else(|_| PathBuf::from("/proc"));
+        path.push(OsStr::from_bytes(name));
+        path.extend(self.rest.iter().map(|part| OsStr::from_bytes(part)));
+        Stop::Foreign(path)
+    }
+
     fn in_proc(&self) -> bool {
         self.stat.inode.dev == self.broker.proc_device
     }
@@ -181,7 +190,7 @@ impl Walk<'_> {
         };
         let group = tree::thread_group(pid).unwrap_or(pid);
         let ours = group == self.pid || tree::is_below(group, self.broker.init);
-        if ours && group != self.broker.init { Ok(name) } else { Err(Stop::Foreign) }
+        if ours && group != self.broker.init { Ok(name) } else { Err(self.foreign(&name)) }
     }
 
     fn follow(&mut self, name: &[u8], link: OwnedFd, manner: Manner) -> Result<(), Stop> {
@@ -190,7 +199,11 @@ impl Walk<'_> {
                 return Err(Stop::Natural(libc::ELOOP));
             }
             // Followed by the kernel: the caller's file itself, whatever it is called by now.
-            let target = open_at(self.at.as_fd(), name, 0)?;
+            let target = open_at(self.at.as_fd(), name, 0).map_err(|stop| match stop {
+                // A process that we may not look into is not of the tree.
+                Stop::Natural(libc::EACCES) => self.foreign(name),
+                stop => stop,
+            })?;
             return self.enter(target);
         }
         let to = path::read_link(link.as_fd()).map_err(natural)?;
@@ -213,7 +226,7 @@ impl Walk<'_> {
         }
         let folder = here.file_name().map(OsStrExt::as_bytes).unwrap_or_default();
         match (folder, name) {
-            (b"ns" | b"map_files", _) | (_, b"root") => Err(Stop::Foreign),
+            (b"ns" | b"map_files", _) | (_, b"root") => Err(self.foreign(name)),
             (b"fd", _) | (_, b"exe" | b"cwd") => Ok(true),
             _ => Ok(false),
         }

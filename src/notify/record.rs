@@ -26,8 +26,8 @@ pub(super) struct Asker {
 impl Broker {
     /// Who made a call. `None`: it died meanwhile.
     pub(super) fn asker(&mut self, notification: &Notification) -> Option<Asker> {
-        let target = self.targets.get(notification.tid).ok()?;
-        Some(Asker { pid: target.pid, exe: target.exe() })
+        let (pid, exe) = self.targets.ask(notification.tid).ok()?;
+        Some(Asker { pid, exe })
     }
 
     /// Records an allowed access, then replies.

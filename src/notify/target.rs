@@ -1,6 +1,7 @@
 //! The process behind a notification: which one, what it runs, where its paths start.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
@@ -30,12 +31,9 @@ impl Target {
         Ok(Target { folder, pid })
     }
 
-    /// The program that it runs now, for the record.
-    pub(super) fn exe(&self) -> String {
-        match readlinkat(&self.folder, "exe") {
-            Ok(exe) => text(exe.as_bytes()).into_owned(),
-            Err(_) => "?".to_owned(),
-        }
+    /// The program that it runs now, for the record. An error: this thread is gone.
+    fn exe(&self) -> io::Result<String> {
+        Ok(text(readlinkat(&self.folder, "exe")?.as_bytes()).into_owned())
     }
 
     /// Its working directory.
@@ -60,10 +58,6 @@ impl Target {
             },
         )
     }
-
-    fn is_current(&self) -> bool {
-        readlinkat(&self.folder, "cwd").is_ok()
-    }
 }
 
 /// Threads seen before.
@@ -73,17 +67,29 @@ pub(super) struct Targets {
 }
 
 impl Targets {
-    /// The target with this number; looked up anew when the one remembered is gone.
-    pub(super) fn get(&mut self, tid: u32) -> io::Result<&Target> {
-        let current = self.known.get(&tid).is_some_and(Target::is_current);
-        if !current {
-            if self.known.len() >= REMEMBERED {
-                self.known.clear();
-            }
-            let target = Target::open(tid)?;
-            self.known.insert(tid, target);
+    /// The process behind a thread and the program that it runs: what every record begins with. Looks the thread up
+    /// anew when the one remembered under this number is gone.
+    pub(super) fn ask(&mut self, tid: u32) -> io::Result<(u32, String)> {
+        if let Some(known) = self.known.get(&tid)
+            && let Ok(exe) = known.exe()
+        {
+            return Ok((known.pid, exe));
         }
-        self.known.get(&tid).ok_or_else(|| io::Error::from_raw_os_error(libc::ESRCH))
+        self.known.remove(&tid);
+        let target = self.get(tid)?;
+        // A thread that may not be looked into is recorded all the same.
+        Ok((target.pid, target.exe().unwrap_or_else(|_| "?".to_owned())))
+    }
+
+    /// The target with this number, which was asked before in the same call.
+    pub(super) fn get(&mut self, tid: u32) -> io::Result<&Target> {
+        if self.known.len() >= REMEMBERED {
+            self.known.clear();
+        }
+        match self.known.entry(tid) {
+            Entry::Occupied(known) => Ok(known.into_mut()),
+            Entry::Vacant(new) => Ok(new.insert(Target::open(tid)?)),
+        }
     }
 }
 

@@ -14,6 +14,8 @@ pub const PROTECTED: &[&str] = &[
     ".git/hooks",
     ".git/config",
     ".git/config.worktree",
+    // Where git looks for all of the above instead (gitrepository-layout(5)).
+    ".git/commondir",
     ".gitconfig",
     // Clients start the servers that these name; editors run the tasks and settings.
     ".mcp.json",
@@ -139,6 +141,7 @@ mod tests {
         assert_eq!(protected(".git/hooks"), Some(".git/hooks"));
         assert_eq!(protected(".git/hooks/post-commit"), Some(".git/hooks"));
         assert_eq!(protected("sub/project/.git/config"), Some(".git/config"));
+        assert_eq!(protected(".git/commondir"), Some(".git/commondir"));
         assert_eq!(protected(".vscode/tasks.json"), Some(".vscode"));
         assert_eq!(protected("a/.MCP.json"), Some(".mcp.json"));
     }

@@ -41,8 +41,9 @@ impl Source {
     pub(super) fn origin(&self, span: &Range<usize>) -> Origin {
         let start = self.text.floor_char_boundary(span.start);
         let before = &self.text[..start];
-        let line = before.bytes().filter(|byte| *byte == b'\n').count() + 1;
-        let column = before.chars().rev().take_while(|c| *c != '\n').count() + 1;
+        let line = memchr::memchr_iter(b'\n', before.as_bytes()).count() + 1;
+        let line_start = memchr::memrchr(b'\n', before.as_bytes()).map_or(0, |end| end + 1);
+        let column = before[line_start..].chars().count() + 1;
         Origin { file: self.file.clone(), line: count(line), column: count(column) }
     }
 }

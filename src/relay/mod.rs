@@ -149,11 +149,12 @@ pub fn start(
     let mut threads = Vec::with_capacity(3);
     threads.push(spawn("relay-in", &shared, move |shared| {
         let pumped = pump::pump(&from_client, length(max_message), &mut to_server);
-        shared.server.close();
-        // An error here is an answer that could not be written; that was told.
+        // Told before the server can know, so that its end is the client's doing in the log. An error here is an
+        // answer that could not be written; that was told.
         if pumped.is_ok() {
             shared.notify(Notice::ClientClosed);
         }
+        shared.server.close();
     })?);
     threads.push(spawn("relay-out", &shared, move |shared| {
         let pumped = pump::pump(&from_server, length(to_client_limit), &mut to_client);

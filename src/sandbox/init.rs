@@ -18,8 +18,10 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use crate::policy::ending::{Rusage, Status};
 use crate::sandbox::control::{self, Launch, Order, Report, Step};
+use crate::sandbox::filter::{self, Choices};
 use crate::sandbox::plan::Plan;
 use crate::sys::process::{Ended, Fork};
+use crate::sys::seccomp::Instruction;
 use crate::sys::{descriptor, errno, landlock, process, seccomp};
 
 /// Largest plan that is read; argument lists are limited to 2 MiB by the kernel.
@@ -63,12 +65,19 @@ fn lead(control: &OwnedFd) -> Result<(), Failure> {
     nix::sys::prctl::set_child_subreaper(true).map_err(io::Error::from).during(Step::Subreaper)?;
     let bounding_dropped = drop_capabilities().during(Step::Capabilities)?;
     nix::sys::prctl::set_no_new_privs().map_err(io::Error::from).during(Step::NoNewPrivileges)?;
+    // While the supervisor still makes the plan.
+    let usual = filter::compile(Choices::USUAL);
     let (plan, mut launch) = match control::next_order(control.as_fd()) {
         Ok(Some(Order::Launch(launch))) => (read_plan(&launch), launch),
         // The supervisor found a reason not to start anything, or is gone.
         _ => return Ok(()),
     };
     let plan = plan.during(Step::Session)?;
+    let program = if plan.filter == Choices::USUAL { usual } else { filter::compile(plan.filter) };
+    let program = program.map_err(|error| {
+        tracing::error!(%error, "no seccomp program");
+        Failure { step: Step::Filter, errno: libc::EINVAL }
+    })?;
     if let Some(outer) = launch.outer.take() {
         landlock::restrict_self(outer.as_fd(), 0).during(Step::OuterDomain)?;
         check_scope(plan.supervisor)?;
@@ -83,7 +92,7 @@ fn lead(control: &OwnedFd) -> Result<(), Failure> {
     ])
     .during(Step::Signals)?;
     match process::fork().during(Step::Fork)? {
-        Fork::Child => serve(&plan, &launch, control.as_fd()),
+        Fork::Child => serve(&plan, &program, &launch, control.as_fd()),
         Fork::Parent(server) => {
             drop(launch);
             // A supervisor that is gone is noticed in the loop.
@@ -134,15 +143,15 @@ fn check_scope(supervisor: u32) -> Result<(), Failure> {
 }
 
 /// In the server's process, from fork to execve.
-fn serve(plan: &Plan, launch: &Launch, control: BorrowedFd<'_>) -> ! {
-    let failure = become_server(plan, launch, control);
+fn serve(plan: &Plan, program: &[Instruction], launch: &Launch, control: BorrowedFd<'_>) -> ! {
+    let failure = become_server(plan, program, launch, control);
     let _ = control::report(control, &Report::Failed { step: failure.step, errno: failure.errno });
     process::exit_now(125)
 }
 
 /// Returns only when something failed.
-fn become_server(plan: &Plan, launch: &Launch, control: BorrowedFd<'_>) -> Failure {
-    match prepare(plan, launch, control) {
+fn become_server(plan: &Plan, program: &[Instruction], launch: &Launch, control: BorrowedFd<'_>) -> Failure {
+    match prepare(plan, program, launch, control) {
         Ok((program, argv, environment)) => {
             let error = process::execute(&program, &argv, &environment);
             Failure { step: Step::Execute, errno: errno::of(&error) }
@@ -153,7 +162,12 @@ fn become_server(plan: &Plan, launch: &Launch, control: BorrowedFd<'_>) -> Failu
 
 type Executable = (CString, Vec<CString>, Vec<CString>);
 
-fn prepare(plan: &Plan, launch: &Launch, control: BorrowedFd<'_>) -> Result<Executable, Failure> {
+fn prepare(
+    plan: &Plan,
+    filter: &[Instruction],
+    launch: &Launch,
+    control: BorrowedFd<'_>,
+) -> Result<Executable, Failure> {
     // All memory is allocated before the filter holds.
     let program = c_string(&plan.program).during(Step::Execute)?;
     let argv =
@@ -181,7 +195,7 @@ fn prepare(plan: &Plan, launch: &Launch, control: BorrowedFd<'_>) -> Result<Exec
     }
     let flags = if plan.log_new_exec { landlock::LOG_NEW_EXEC_ON } else { 0 };
     landlock::restrict_self(launch.inner.as_fd(), flags).during(Step::InnerDomain)?;
-    let listener = seccomp::install_with_listener(&plan.filter).during(Step::Filter)?;
+    let listener = seccomp::install_with_listener(filter).during(Step::Filter)?;
     control::report(control, &Report::Listener(listener))
         .map_err(|_| Failure { step: Step::Listener, errno: libc::EPIPE })?;
     Ok((program, argv, environment))

@@ -1,10 +1,9 @@
 //! What `init` is told to do, as plain data.
 //!
-//! Everything that can fail on our side has failed before a plan exists: rule paths are open, the program is
-//! compiled. The plan travels in a sealed memory file, the descriptors beside it.
+//! Everything that can fail on our side has failed before a plan exists: the rule paths are open. The plan travels in a sealed memory file, the descriptors beside it.
 
+use crate::sandbox::filter::Choices;
 use crate::sandbox::wire::{Damaged, Reader, Writer};
-use crate::sys::seccomp::Instruction;
 
 /// One launch.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,8 +30,8 @@ pub struct Plan {
     pub log_new_exec: bool,
     /// The supervisor, which must be out of reach once the outer domain holds.
     pub supervisor: u32,
-    /// The seccomp program.
-    pub filter: Vec<Instruction>,
+    /// What the seccomp program is compiled with; `init` does that while the plan is still being made.
+    pub filter: Choices,
 }
 
 impl Plan {
@@ -44,10 +43,9 @@ impl Plan {
             writer.number(u64::from(limit.is_some())).number(limit.unwrap_or(0));
         }
         writer.number(u64::from(self.scopes)).number(u64::from(self.log_new_exec));
-        writer.number(u64::from(self.supervisor)).number(self.filter.len() as u64);
-        for step in &self.filter {
-            let head = u64::from(step.code) | u64::from(step.jt) << 16 | u64::from(step.jf) << 24;
-            writer.number(head | u64::from(step.k) << 32);
+        writer.number(u64::from(self.supervisor));
+        for choice in [self.filter.signal_scope, self.filter.nested_seccomp, self.filter.file_reads] {
+            writer.number(u64::from(choice));
         }
         writer.finish()
     }
@@ -66,17 +64,11 @@ impl Plan {
         let scopes = reader.number()? == 1;
         let log_new_exec = reader.number()? == 1;
         let supervisor = reader.narrow()?;
-        let steps: usize = reader.narrow()?;
-        let mut filter = Vec::new();
-        for _ in 0..steps {
-            let step = reader.number()?;
-            filter.push(Instruction {
-                code: step as u16,
-                jt: (step >> 16) as u8,
-                jf: (step >> 24) as u8,
-                k: (step >> 32) as u32,
-            });
-        }
+        let filter = Choices {
+            signal_scope: reader.number()? == 1,
+            nested_seccomp: reader.number()? == 1,
+            file_reads: reader.number()? == 1,
+        };
         reader.end()?;
         Ok(Plan {
             program,
@@ -118,7 +110,7 @@ mod tests {
             scopes: true,
             log_new_exec: false,
             supervisor: 42,
-            filter: vec![Instruction { code: 0x15, jt: 1, jf: 255, k: u32::MAX }],
+            filter: Choices { signal_scope: true, nested_seccomp: false, file_reads: true },
         };
         let bytes = plan.encode();
         assert_eq!(Plan::decode(&bytes), Ok(plan));

@@ -106,7 +106,7 @@ pub fn rights_of(access: Access, stat: &Stat) -> Rights {
 pub struct Rule {
     /// What was granted.
     pub access: Access,
-    /// Where it is, by the kernel's word, when it was opened.
+    /// Where it is: by the kernel's word when it was opened for a write grant, as granted for the others.
     pub path: PathBuf,
     /// What it is.
     pub inode: Inode,
@@ -137,6 +137,9 @@ pub enum Error {
         /// Why.
         source: io::Error,
     },
+    /// The root folder could not be opened.
+    #[error("the root folder cannot be opened: {0}")]
+    Root(io::Error),
     /// The kernel refused.
     #[error("Landlock refused the rules: {0}")]
     Ruleset(#[from] landlock::RulesetError),
@@ -166,7 +169,11 @@ impl Rules {
                 Err(error) => return Err(failed(grant, error)),
             };
             let stat = path::stat(fd.as_fd()).map_err(|error| failed(grant, error))?;
-            let path = path::path_of(fd.as_fd()).map_err(|error| failed(grant, error))?;
+            // Only write grants are ever asked for their name: protected names lie below it.
+            let path = match access {
+                Access::Write => path::path_of(fd.as_fd()).map_err(|error| failed(grant, error))?,
+                Access::Read | Access::Execute => grant.path.clone(),
+            };
             let rights = rights_of(access, &stat);
             let known = rules.by_inode.entry(stat.inode).or_default();
             *known = known.and(rights);
@@ -216,12 +223,17 @@ impl Rules {
     }
 }
 
-/// The domain around `init` and the server: scopes alone. `None` where the kernel has none.
+/// The domain around `init` and the server: scopes, and nothing that is refused. `None` where the kernel has none.
+///
+/// Renaming and linking between folders is refused by *every* domain that does not grant it, handled or not
+/// (`landlock(7)`, `LANDLOCK_ACCESS_FS_REFER`): it is granted here everywhere, and decided by the inner domain.
 pub fn scopes(abi: u32) -> Result<Option<OwnedFd>, Error> {
     if abi < 6 {
         return Ok(None);
     }
-    Ok(Some(Option::<OwnedFd>::from(domain(known(abi), false)?).ok_or(Error::Nothing)?))
+    let root = path::open(b"/", libc::O_PATH | libc::O_DIRECTORY).map_err(Error::Root)?;
+    let created = domain(known(abi), false)?.add_rule(PathBeneath::new(root, AccessFs::Refer))?;
+    Ok(Some(Option::<OwnedFd>::from(created).ok_or(Error::Nothing)?))
 }
 
 fn domain(abi: ABI, rights: bool) -> Result<RulesetCreated, Error> {
@@ -232,6 +244,8 @@ fn domain(abi: ABI, rights: bool) -> Result<RulesetCreated, Error> {
         if !net.is_empty() {
             ruleset = ruleset.handle_access(net)?;
         }
+    } else {
+        ruleset = ruleset.handle_access(AccessFs::Refer)?;
     }
     let scopes = Scope::from_all(abi);
     if !scopes.is_empty() {

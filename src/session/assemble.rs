@@ -7,7 +7,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::sync::Arc;
 
 use crate::policy::grant::{Access, Grant, Origin};
-use crate::sandbox::filter::{self, Choices};
+use crate::sandbox::filter::Choices;
 use crate::sandbox::plan::Plan;
 use crate::sandbox::rules::{self, Rules};
 use crate::sandbox::support::{Enforceable, Support};
@@ -29,11 +29,11 @@ pub(super) fn assemble(request: &Request) -> Result<Assembly, Error> {
     let rules = Rules::open(grants)?;
     let inner = rules.ruleset(enforceable.landlock_abi)?;
     let outer = rules::scopes(enforceable.landlock_abi)?;
-    let filter = filter::compile(Choices {
+    let filter = Choices {
         signal_scope: enforceable.scopes,
         nested_seccomp: request.policy.process.nested_seccomp,
         file_reads: request.policy.audit.file_reads,
-    })?;
+    };
     let limits = &request.policy.limits;
     let plan = Plan {
         program: request.command.path.as_os_str().as_bytes().to_vec(),

@@ -7,7 +7,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use crate::audit::writer::Writer;
 use crate::event::{Cause, Emitter, Event, ProcessExit, Rusage, Status};
@@ -51,7 +51,10 @@ pub(super) struct Course<'a> {
     writer: &'a Arc<Writer>,
     conversation: Conversation,
     notices: UnboundedReceiver<Notice>,
-    relay: Relay,
+    /// Until `session.start` is written: nothing of the client's is read before, so that it is always the first line.
+    waiting: Option<(Ends, UnboundedSender<Notice>)>,
+    relay: Option<Relay>,
+    started: (UnboundedSender<()>, UnboundedReceiver<()>),
     rules: Arc<Rules>,
     enforceable: Enforceable,
     exe_sha256: Option<String>,
@@ -71,6 +74,7 @@ pub(super) struct Course<'a> {
 /// What woke the loop.
 enum Woken {
     Report(Option<Report>),
+    Started,
     Notice(Notice),
     Signal(i32),
     Time,
@@ -100,7 +104,6 @@ impl<'a> Course<'a> {
             server_out: streams.stdout,
             server_err: streams.stderr,
         };
-        let relay = relay::start(ends, &relay::Settings::from(&request.policy), emitter.clone(), told)?;
         let wall = request.policy.limits.wall_time.map(|time| Instant::now() + time);
         Ok(Course {
             init,
@@ -109,7 +112,9 @@ impl<'a> Course<'a> {
             writer,
             conversation,
             notices,
-            relay,
+            waiting: Some((ends, told)),
+            relay: None,
+            started: unbounded_channel(),
             rules,
             enforceable,
             exe_sha256,
@@ -136,12 +141,14 @@ impl<'a> Course<'a> {
         loop {
             let deadline = self.deadline();
             let woken = tokio::select! {
+                // What the client did comes before what the server did because of it.
                 biased;
+                Some(notice) = self.notices.recv() => Woken::Notice(notice),
                 report = self.conversation.next() => Woken::Report(report.unwrap_or_else(|error| {
                     tracing::error!(%error, "init cannot be understood; its tree is ended");
                     None
                 })),
-                Some(notice) = self.notices.recv() => Woken::Notice(notice),
+                Some(()) = self.started.1.recv() => Woken::Started,
                 number = signals.next() => Woken::Signal(number),
                 () = until(deadline) => Woken::Time,
             };
@@ -152,6 +159,7 @@ impl<'a> Course<'a> {
                     break;
                 }
                 Woken::Report(Some(report)) => self.report(report),
+                Woken::Started => self.start_relay(),
                 Woken::Notice(notice) => self.notice(notice),
                 Woken::Signal(PARENT_EXIT) => self.parent_exit(),
                 Woken::Signal(number) => self.lifecycle.on(Input::Signal(number), Instant::now()),
@@ -197,7 +205,7 @@ impl<'a> Course<'a> {
     ) -> Result<(), std::io::Error> {
         let started =
             start::session_start(self.request, &self.enforceable, bounding_dropped, self.exe_sha256.take());
-        let emitter = self.emitter.clone();
+        let (emitter, written) = (self.emitter.clone(), self.started.0.clone());
         let settings = BrokerSettings {
             rules: Arc::clone(&self.rules),
             context: self.request.context.clone(),
@@ -205,12 +213,33 @@ impl<'a> Course<'a> {
             init: self.init.pid(),
             scopes: self.enforceable.scopes,
             hold_forks: Arc::clone(&self.hold_forks),
-            first: Box::new(move || emitter.emit(&Event::SessionStart(Box::new(started))).map(drop)),
+            first: Box::new(move || {
+                emitter.emit(&Event::SessionStart(Box::new(started)))?;
+                // A session that no longer listens is ending.
+                let _ = written.send(());
+                Ok(())
+            }),
         };
         let broker = Broker::new(listener, self.emitter.clone(), settings)?;
         let thread = std::thread::Builder::new().name("notify".into()).spawn(move || broker.serve())?;
         self.broker = Some(thread);
         Ok(())
+    }
+
+    fn start_relay(&mut self) -> Action {
+        let Some((ends, told)) = self.waiting.take() else { return Action::None };
+        let settings = relay::Settings::from(&self.request.policy);
+        match relay::start(ends, &settings, self.emitter.clone(), told) {
+            Ok(relay) => {
+                self.relay = Some(relay);
+                crate::sys::memory::give_back();
+                Action::None
+            }
+            Err(error) => {
+                tracing::error!(%error, "the relay could not be started: the server is ended");
+                Action::Kill
+            }
+        }
     }
 
     fn notice(&mut self, notice: Notice) -> Action {
@@ -240,7 +269,9 @@ impl<'a> Course<'a> {
         if parent == self.parent {
             return Action::None;
         }
-        self.relay.close_server_stdin();
+        if let Some(relay) = &self.relay {
+            relay.close_server_stdin();
+        }
         self.lifecycle.on(Input::ClientGone, Instant::now())
     }
 
@@ -257,7 +288,7 @@ impl<'a> Course<'a> {
                 return self.lifecycle.on(Input::AuditFailed, now);
             }
         }
-        self.lifecycle.on(Input::Tick { unanswered: self.relay.unanswered() }, now)
+        self.lifecycle.on(Input::Tick { unanswered: self.relay.as_ref().map_or(0, Relay::unanswered) }, now)
     }
 
     /// `init` did not end in order: somebody killed it, or it cannot be understood. Nothing may be left of its tree.
@@ -290,7 +321,7 @@ impl<'a> Course<'a> {
                 Err(_) => tracing::error!("the notification broker ended in a panic"),
             }
         }
-        if let Err(unwritable) = self.relay.finish() {
+        if let Some(Err(unwritable)) = self.relay.as_ref().map(Relay::finish) {
             tracing::error!(%unwritable, "the end of the calls is not in the log");
         }
         if let Some((pid, _)) = self.server {
@@ -310,6 +341,11 @@ impl<'a> Course<'a> {
     async fn last_bytes(&mut self) {
         let mut limit = (self.lifecycle.cause() != Cause::ServerExit).then(|| Instant::now() + LAST_BYTES);
         let mut signals = Signals::new().ok();
+        // A server that ended at once may have written all the same.
+        if self.status.is_some() {
+            let _ = self.start_relay();
+        }
+        self.stdout_ended |= self.relay.is_none();
         while !self.stdout_ended {
             tokio::select! {
                 notice = self.notices.recv() => match notice {

@@ -21,7 +21,7 @@ use crate::sandbox::command::Command;
 use crate::sandbox::control::Step;
 use crate::sandbox::environment::Environment;
 use crate::sandbox::folders::Folders;
-use crate::sandbox::{filter, init, rules, support};
+use crate::sandbox::{init, rules, support};
 use crate::session::course::Course;
 use crate::session::digest::Digest;
 use crate::supervisor::{self, Init};
@@ -76,9 +76,6 @@ pub enum Error {
     /// The file rules.
     #[error(transparent)]
     Rules(#[from] rules::Error),
-    /// The seccomp program.
-    #[error(transparent)]
-    Filter(#[from] filter::Error),
     /// The supervisor's own rights.
     #[error("the supervisor could not give up its own capabilities: {0}")]
     Capabilities(io::Error),
@@ -115,6 +112,12 @@ pub fn run(mut init: Init, request: Request) -> Result<Outcome, Error> {
         sync: request.policy.audit.sync,
         on_failure: request.policy.audit.on_failure,
         rotate_at: crate::audit::writer::ROTATE_AT,
+        secrets: request
+            .environment
+            .secrets
+            .iter()
+            .map(|(_, value)| value.to_string_lossy().into_owned())
+            .collect(),
     })?);
     let emitter = Emitter::new(Arc::clone(&writer) as Arc<dyn crate::event::Sink>);
     let digest = Digest::of(&request.command.target, &request.state_dir);

@@ -62,7 +62,7 @@ fn enforced(request: &Request, enforceable: &Enforceable, bounding_dropped: bool
         scopes: if enforceable.scopes { vec!["signal", "abstract-unix"] } else { Vec::new() },
         seccomp: true,
         notify: true,
-        caps: if bounding_dropped { "dropped" } else { "dropped, bounding: kept" },
+        caps: if bounding_dropped { "dropped" } else { "bounding: kept" },
         limits: held.iter().filter(|(_, on)| *on).map(|(name, _)| *name).collect(),
         kill: if enforceable.scopes { "scope" } else { "loop" },
         gate: vec!["tools", "framing"],
