@@ -16,7 +16,7 @@ use crate::sys::seccomp::{Answer, Notification};
 use crate::sys::tree;
 
 /// How long a full tree is believed to be still full: a fork storm must not make us count all the time.
-const STILL_FULL: Duration = Duration::from_millis(20);
+const STILL_FULL: Duration = Duration::from_millis(2);
 
 const FOREIGN: &str = "processes outside the server's own tree are not its business";
 

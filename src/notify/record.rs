@@ -6,7 +6,7 @@
 use crate::event::{Event, Evidence, FileAccess, FileAccessKind, ProcessStart, SyscallDenied};
 use crate::notify::place::Place;
 use crate::notify::{Broker, Reply};
-use crate::policy::calls::Touch;
+use crate::policy::calls::{Attribution, Touch};
 use crate::policy::reason::Reason;
 use crate::policy::verdict::{Denial, Ruling};
 use crate::sys::errno;
@@ -76,7 +76,14 @@ impl Broker {
         };
         if denial.reason == Reason::SyscallUnsupported && self.fallbacks.len() < MOST_FALLBACKS {
             // Every new thread of every program tries clone3 first: one line, and a count in the end.
-            self.fallbacks.insert(notification.nr, SyscallDenied { count: 0, ..denied.clone() });
+            // The repeats are many calls' and nobody's.
+            let repeats = SyscallDenied {
+                count: 0,
+                calls: Vec::new(),
+                attribution: Attribution::None,
+                ..denied.clone()
+            };
+            self.fallbacks.insert(notification.nr, repeats);
         }
         self.record(&Event::SyscallDenied(Box::new(denied)), Reply::errno(errno))
     }

@@ -10,6 +10,7 @@ pub mod lifecycle;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
 use nix::fcntl::OFlag;
 use tokio::io::Interest;
@@ -21,6 +22,10 @@ use crate::sys::{descriptor, process, socket, tree};
 
 /// The hidden subcommand that the program starts itself with.
 pub const INIT: &str = "init";
+
+/// Looks at an orphaned tree that must find nothing before it counts as ended, and the time between two.
+const EMPTY_LOOKS: u32 = 3;
+const BETWEEN_LOOKS: Duration = Duration::from_millis(2);
 
 /// `init`, from the supervisor's side. Dropping it ends the tree.
 pub struct Init {
@@ -110,15 +115,17 @@ impl Init {
     pub fn end_orphans(&mut self) {
         let _ = self.child.kill();
         let me = std::process::id();
-        // Every round ends all that is seen; a process that was just being made is seen in the next.
-        while let Ok(left) = tree::descendants(me)
-            && !left.is_empty()
-        {
+        // A fork that was let through before forks were held may show a moment later: only some empty looks in a
+        // row are believed.
+        let mut empty = 0;
+        while empty < EMPTY_LOOKS {
+            let left = tree::descendants(me).unwrap_or_default();
+            empty = if left.is_empty() { empty + 1 } else { 0 };
             for pid in left {
                 let _ = process::signal(pid, libc::SIGKILL);
             }
             while let Ok(Some(_)) = process::reap(false) {}
-            std::thread::yield_now();
+            std::thread::sleep(BETWEEN_LOOKS);
         }
     }
 

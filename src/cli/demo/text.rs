@@ -7,8 +7,11 @@ use crate::cli::demo::judge::Verdict;
 use crate::cli::demo::report::{Judged, Report};
 use crate::cli::demo::timeline;
 use crate::cli::term::escape::escape;
-use crate::cli::term::table::{Column, Table};
+use crate::cli::term::table::{Column, Table, fold};
 use crate::cli::term::{Style, Terminal};
+
+/// Columns where there is no terminal to ask.
+const COLUMNS: usize = 100;
 
 const ATTACKS: &[Column] = &[
     Column::short("attack"),
@@ -96,7 +99,10 @@ fn verdict(report: &Report, terminal: Terminal, out: &mut impl Write) -> io::Res
         .collect();
     if !refused.is_empty() {
         let refused = refused.join(", ");
-        writeln!(out, "This kernel lets nobody do these, so the demo cannot show them at work: {refused}.")?;
+        let told = format!("This kernel lets nobody do these, so they cannot be shown at work: {refused}.");
+        for line in fold(&told, terminal.columns.unwrap_or(COLUMNS)) {
+            writeln!(out, "{}", line.trim_end())?;
+        }
     }
     Ok(())
 }
