@@ -77,11 +77,7 @@ impl Report {
         let errands = notes::errands();
         let honest = errands.iter().zip(bare.honest).zip(pen.honest).map(|(((tool, _), bare), pen)| {
             let ok = matches!(bare, Observed::Did(_)) && bare == pen;
-<<<<<<< HEAD
-            Honest { tool: tool, bare, pen, ok }
-=======
             Honest { tool, bare, pen, ok }
->>>>>>> demo
         });
         let honest = honest.collect();
         // Calls are numbered in the order in which they are made, from 1.
