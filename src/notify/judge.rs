@@ -3,8 +3,11 @@
 //! Not by name: a rule holds for what was opened when it was made, however it is moved or mounted since.
 //! `security/landlock/fs.c`, `is_access_to_paths_allowed`.
 
+use std::collections::HashSet;
+use std::ffi::{OsStr, OsString};
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
+use std::time::{Duration, Instant};
 
 use nix::fcntl::ResolveFlag;
 
@@ -13,7 +16,54 @@ use crate::notify::place::{Found, Place, folder_of};
 use crate::sandbox::rules::Rights;
 use crate::sys::path::{self, Follow};
 
+/// How long a folder in which reading was granted is not looked at again. A folder that was moved meanwhile makes a
+/// *prediction* wrong, in the one direction in which Landlock still decides.
+const BELIEVED: Duration = Duration::from_millis(100);
+
+/// Folders in which reading was found to be granted a moment ago: a program that starts reads hundreds of files in a
+/// few of them, and the walk upwards is most of the cost of judging one.
+#[derive(Debug, Default)]
+pub(super) struct Readable {
+    folders: HashSet<OsString>,
+    since: Option<Instant>,
+}
+
+impl Readable {
+    fn holds(&mut self, folder: &OsStr) -> bool {
+        if self.since.is_none_or(|since| since.elapsed() > BELIEVED) {
+            self.folders.clear();
+            self.since = None;
+        }
+        self.folders.contains(folder)
+    }
+
+    fn remember(&mut self, folder: &OsStr) {
+        self.since.get_or_insert_with(Instant::now);
+        self.folders.insert(folder.to_owned());
+    }
+}
+
 impl Broker {
+    /// As [`Broker::rights_at`], for an open that only reads a file.
+    pub(super) fn rights_to_read(&mut self, place: &Place) -> io::Result<Rights> {
+        let wanted = Rights::READ_FILE;
+        let (Found::Existing { stat, .. }, Some(folder)) = (&place.found, place.path.parent()) else {
+            return self.rights_at(place, wanted);
+        };
+        let own = self.rules.at(stat.inode);
+        if own.cover(wanted) || self.is_nameless(place) {
+            return self.rights_at(place, wanted);
+        }
+        if self.readable.holds(folder.as_os_str()) {
+            return Ok(wanted);
+        }
+        let held = self.rights_at(place, wanted)?;
+        if held.cover(wanted) {
+            self.readable.remember(folder.as_os_str());
+        }
+        Ok(held)
+    }
+
     /// The rights that hold at a place: its own, and those of every folder above it. Stops as soon as all of
     /// `enough` are found.
     pub(super) fn rights_at(&self, place: &Place, enough: Rights) -> io::Result<Rights> {

@@ -35,6 +35,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use crate::event::{Emitter, SyscallDenied, Unwritable};
+use crate::notify::judge::Readable;
 use crate::notify::processes::Population;
 use crate::notify::target::Targets;
 use crate::sandbox::rules::Rules;
@@ -75,6 +76,7 @@ pub struct Broker {
     rules: Arc<Rules>,
     context: Context,
     targets: Targets,
+    readable: Readable,
     population: Population,
     init: u32,
     scopes: bool,
@@ -132,6 +134,7 @@ impl Broker {
             rules: settings.rules,
             context: settings.context,
             targets: Targets::default(),
+            readable: Readable::default(),
             population: Population::new(settings.processes, settings.init, settings.hold_forks),
             init: settings.init,
             scopes: settings.scopes,
