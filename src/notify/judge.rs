@@ -7,6 +7,7 @@ use std::collections::HashSet;
 use std::ffi::{OsStr, OsString};
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use nix::fcntl::ResolveFlag;
@@ -20,8 +21,8 @@ use crate::sys::path::{self, Follow};
 /// *prediction* wrong, in the one direction in which Landlock still decides.
 const BELIEVED: Duration = Duration::from_millis(100);
 
-/// Folders in which reading was found to be granted a moment ago: a program that starts reads hundreds of files in a
-/// few of them, and the walk upwards is most of the cost of judging one.
+/// The granted folders that walks upwards ended at a moment ago: a program that starts reads hundreds of files below a
+/// few of them, and the walk is most of the cost of judging one.
 #[derive(Debug, Default)]
 pub(super) struct Readable {
     folders: HashSet<OsString>,
@@ -29,12 +30,13 @@ pub(super) struct Readable {
 }
 
 impl Readable {
-    fn holds(&mut self, folder: &OsStr) -> bool {
+    /// Whether reading is granted there: for the folder, or for one above it.
+    fn holds(&mut self, folder: &Path) -> bool {
         if self.since.is_none_or(|since| since.elapsed() > BELIEVED) {
             self.folders.clear();
             self.since = None;
         }
-        self.folders.contains(folder)
+        folder.ancestors().any(|above| self.folders.contains(above.as_os_str()))
     }
 
     fn remember(&mut self, folder: &OsStr) {
@@ -54,12 +56,13 @@ impl Broker {
         if own.cover(wanted) || self.is_nameless(place) {
             return self.rights_at(place, wanted);
         }
-        if self.readable.holds(folder.as_os_str()) {
+        if self.readable.holds(folder) {
             return Ok(wanted);
         }
-        let held = self.rights_at(place, wanted)?;
-        if held.cover(wanted) {
-            self.readable.remember(folder.as_os_str());
+        let start = folder_of(self.root.as_fd(), &place.path)?;
+        let (held, steps) = self.climb(start, Rights::default(), wanted)?;
+        if let Some(granted) = folder.ancestors().nth(steps).filter(|_| held.cover(wanted)) {
+            self.readable.remember(granted.as_os_str());
         }
         Ok(held)
     }
@@ -102,20 +105,27 @@ impl Broker {
     }
 
     fn rights_above(&self, start: OwnedFd, own: Rights, enough: Rights) -> io::Result<Rights> {
+        Ok(self.climb(start, own, enough)?.0)
+    }
+
+    /// Climbs to the root, or until `enough` is found; how many folders up that was.
+    fn climb(&self, start: OwnedFd, own: Rights, enough: Rights) -> io::Result<(Rights, usize)> {
         let mut rights = own;
         let mut at = start;
         let mut inode = path::stat(at.as_fd())?.inode;
+        let mut steps = 0;
         loop {
             rights = rights.and(self.rules.at(inode));
             if rights.cover(enough) {
-                return Ok(rights);
+                return Ok((rights, steps));
             }
             let above = path::look(at.as_fd(), b"..", Follow::Links, ResolveFlag::empty())?;
             let next = path::stat(above.as_fd())?.inode;
             if next == inode {
-                return Ok(rights);
+                return Ok((rights, steps));
             }
             (at, inode) = (above, next);
+            steps += 1;
         }
     }
 }
