@@ -9,6 +9,8 @@
 
 mod pen;
 
+#[path = "escape/containers.rs"]
+mod containers;
 #[path = "escape/execution.rs"]
 mod execution;
 #[path = "escape/files.rs"]
