@@ -1,5 +1,6 @@
-//! A21 and H15: what the world around a pen does to it. A granted file that is replaced under its name, and a container
-//! that refuses the calls by which the broker would act on a server's descriptors.
+//! A21, H14, H15, H19: what the world around a pen does to it, and how runtimes start things. A granted file that is
+//! replaced under its name, a container that refuses the calls by which the broker would act on a server's descriptors,
+//! threads and spawned programs.
 
 use std::fs;
 use std::process::Command;
@@ -66,4 +67,38 @@ fn h15_a_container_without_pidfds_takes_nothing_but_what_needs_them() {
     // The folder is granted here, so the new file is too.
     assert!(finished.stderr.contains("OPEN again"), "{finished:?}");
     log::assert_whole(&ground, &log::events(&ground.path("audit")));
+}
+
+/// H14 and H19: threads and `posix_spawn`, which shares its parent's memory while its `execve` is judged, are confined
+/// like everything else, and hang nobody.
+#[test]
+fn h14_h19_threads_and_spawned_programs_are_confined() {
+    for penned in [false, true] {
+        let ground = Ground::new();
+        let server = words("spawner", &[&ground.text("outside/secret.txt"), &ground.text("outside/tool")]);
+        let profile = plain_profile(&ground, "");
+        let mut bare = launch::at_home(Command::new(&server[0]), &ground);
+        bare.args(&server[1..]);
+        let command = if penned { launch::run(&ground, &profile, &server) } else { bare };
+        let finished = launch::start(command).finish();
+        for works in ["OPEN vfork", "OPEN spawn\n"] {
+            assert!(finished.stderr.contains(works), "{works}: {finished:?}");
+        }
+        let refused = if penned {
+            ["BLOCKED thread EACCES", "BLOCKED spawn-other EACCES"]
+        } else {
+            ["OPEN thread", "OPEN spawn-other"]
+        };
+        for said in refused {
+            assert!(finished.stderr.contains(said), "{said}: {finished:?}");
+        }
+        if penned {
+            let events = log::events(&ground.path("audit"));
+            for reason in ["fs.read.not-granted", "exec.not-granted"] {
+                let told = log::of(&events, "file.access").any(|event| event["reason"] == reason);
+                assert!(told, "{reason} is not in {events:#?}");
+            }
+            log::assert_whole(&ground, &events);
+        }
+    }
 }
