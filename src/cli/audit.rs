@@ -1,5 +1,6 @@
 //! `caponier audit`: investigate the log.
 
+mod filters;
 mod query;
 mod verify;
 pub(in crate::cli) mod what;

@@ -9,10 +9,9 @@ use jiff::tz::TimeZone;
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::audit::query::filter::{Filter, Pattern};
 use crate::audit::query::group::Groups;
-use crate::audit::query::moment::{self, Moment};
 use crate::audit::query::{self, Answer, Error, Match, Note};
+use crate::cli::audit::filters::Filters;
 use crate::cli::audit::{Folder, fail, is_closed, what};
 use crate::cli::term::escape::escape;
 use crate::cli::term::table::{Column, Table};
@@ -22,42 +21,8 @@ use crate::policy::directories::Directories;
 /// List events: every filter that is given has to hold
 #[derive(Debug, Args)]
 pub(super) struct QueryArgs {
-    /// Name of the server (glob)
-    #[arg(long, value_name = "GLOB", value_parser = Pattern::name)]
-    server: Option<Pattern>,
-    /// Session, or the beginning of its name
-    #[arg(long, value_name = "ID")]
-    session: Option<String>,
-    /// Number of a call: its own lines, and what happened while it was in flight
-    #[arg(long, value_name = "N")]
-    call: Option<u64>,
-    /// Name of a tool (glob): lines that name it, and what happened while it was called
-    #[arg(long, value_name = "GLOB", value_parser = Pattern::name)]
-    tool: Option<Pattern>,
-    /// Name of the event (glob); may be given more than once
-    #[arg(long, value_name = "GLOB", value_parser = Pattern::name)]
-    event: Vec<Pattern>,
-    /// Only what was refused
-    #[arg(long)]
-    denied: bool,
-    /// Code of the reason (glob)
-    #[arg(long, value_name = "GLOB", value_parser = Pattern::name)]
-    reason: Option<Pattern>,
-    /// Path, as it was or as it was asked for; without a wildcard, with everything below it
-    #[arg(long, value_name = "GLOB", value_parser = Pattern::path)]
-    path: Option<Pattern>,
-    /// Name or address of a host (glob)
-    #[arg(long, value_name = "GLOB", value_parser = Pattern::name)]
-    host: Option<Pattern>,
-    /// Program; without a slash, the last part of its path
-    #[arg(long, value_name = "GLOB", value_parser = Pattern::program)]
-    exe: Option<Pattern>,
-    /// Not before this: 2h, 3 days, 2026-11-23, 2026-11-23T16:20, RFC 3339
-    #[arg(long, value_name = "TIME", value_parser = moment::parse)]
-    since: Option<Moment>,
-    /// Before this
-    #[arg(long, value_name = "TIME", value_parser = moment::parse)]
-    until: Option<Moment>,
+    #[command(flatten)]
+    filters: Filters,
     /// The first N events; with --group-by, the N most frequent groups
     #[arg(long, value_name = "N")]
     limit: Option<u64>,
@@ -74,25 +39,6 @@ pub(super) struct QueryArgs {
     folder: Folder,
 }
 
-impl QueryArgs {
-    fn filter(&self) -> Filter {
-        Filter {
-            server: self.server.clone(),
-            session: self.session.clone(),
-            call: self.call,
-            tool: self.tool.clone(),
-            event: self.event.clone(),
-            denied: self.denied,
-            reason: self.reason.clone(),
-            path: self.path.clone(),
-            host: self.host.clone(),
-            exe: self.exe.clone(),
-            since: self.since,
-            until: self.until,
-        }
-    }
-}
-
 /// Runs the query; 1 when the log cannot be read.
 pub(super) fn run(args: &QueryArgs, directories: &Directories) -> ExitCode {
     let dir = args.folder.path(directories);
@@ -101,7 +47,7 @@ pub(super) fn run(args: &QueryArgs, directories: &Directories) -> ExitCode {
     let mut answer = Rendered::new(args, terminal, BufWriter::new(stdout.lock()));
     let outcome = match args.limit {
         Some(0) if args.group_by.is_empty() => Ok(()),
-        _ => query::scan(&dir, &args.filter(), &mut answer),
+        _ => query::scan(&dir, &args.filters.filter(), &mut answer),
     };
     match outcome.and_then(|()| Ok(answer.finish()?)) {
         Ok(()) => ExitCode::SUCCESS,
@@ -155,7 +101,7 @@ impl<'a, W: Write> Rendered<'a, W> {
             (true, true, _) => Form::Json,
             (true, _, true) => Form::Lines,
             (true, false, false) => {
-                Form::Table(Table::new(if args.denied { DENIED } else { EVENTS }, terminal))
+                Form::Table(Table::new(if args.filters.denied { DENIED } else { EVENTS }, terminal))
             }
         };
         Rendered { out, args, terminal, form, zone: TimeZone::system(), found: 0, notes: Vec::new() }
@@ -190,7 +136,7 @@ impl<W: Write> Answer for Rendered<'_, W> {
     fn take(&mut self, found: &Match<'_>) -> io::Result<ControlFlow<()>> {
         self.found += 1;
         match &mut self.form {
-            Form::Table(table) => row(table, &mut self.out, found, self.args.denied, &self.zone)?,
+            Form::Table(table) => row(table, &mut self.out, found, self.args.filters.denied, &self.zone)?,
             Form::Lines => writeln!(self.out, "{}", found.line)?,
             Form::Json => {
                 self.out.write_all(if self.found == 1 { b"{\"v\":1,\"events\":[\n" } else { b",\n" })?;
@@ -314,7 +260,7 @@ mod tests {
         let args = args(words);
         let mut out = Vec::new();
         let mut answer = Rendered::new(&args, Terminal::NONE, &mut out);
-        query::scan(dir, &args.filter(), &mut answer).unwrap();
+        query::scan(dir, &args.filters.filter(), &mut answer).unwrap();
         answer.finish().unwrap();
         String::from_utf8(out).unwrap()
     }
