@@ -11,7 +11,7 @@ cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.."
 export CAPONIER_PEERS=${CAPONIER_PEERS:-$PWD/.peers}
 target=${CARGO_TARGET_DIR:-$PWD/target}
 
-scripts/peers.sh >&2
+scripts/peers.sh --bench >&2
 cargo build --locked --release --quiet --bins --examples
 export CAPONIER_BIN=${CAPONIER_BIN:-$target/release/caponier}
 exec "$target/release/examples/bench" "$@"

@@ -1,7 +1,9 @@
 #!/bin/sh
 # Installs the real MCP servers and clients that the tests and the benches talk to, at pinned versions.
 #
-#   scripts/peers.sh [FOLDER]      FOLDER: default $CAPONIER_PEERS, else .peers beside Cargo.toml
+#   scripts/peers.sh [--bench] [FOLDER]      FOLDER: default $CAPONIER_PEERS, else .peers beside Cargo.toml
+#
+# With --bench also what only scripts/bench.sh compares with.
 #
 # Layout (tests rely on it):
 #   npm/servers/node_modules   server-{everything,filesystem,memory,sequential-thinking}
@@ -9,6 +11,9 @@
 #   npm/client/node_modules    @modelcontextprotocol/client  (the one of both eras)
 #   python/client              venv with mcp
 #   python/servers             venv with mcp-server-git and mcp-server-time
+#   python/fetch               venv with mcp-server-fetch
+#   python/network             venv with requests and httpx
+#   bench/node_modules         with --bench: @anthropic-ai/sandbox-runtime, and the node that it needs
 #   stamp                      digest of what they were made from: a second run does nothing
 #
 # The versions, and those of everything below them, stand in scripts/peers/. Registries, proxies and certificates
@@ -20,6 +25,11 @@ umask 022
 
 here=$(CDPATH= cd -- "$(dirname -- "$0")" && pwd)
 pins=$here/peers
+with_bench=no
+if [ "${1:-}" = --bench ]; then
+    with_bench=yes
+    shift
+fi
 peers=${1:-${CAPONIER_PEERS:-$(dirname -- "$here")/.peers}}
 
 say() { printf 'peers: %s\n' "$*"; }
@@ -40,12 +50,21 @@ retry() {
 debian='
     bubblewrap:/usr/bin/bwrap
     busybox-static:/usr/bin/busybox
+    ca-certificates:/etc/ssl/certs/ca-certificates.crt
+    curl:/usr/bin/curl
     gcc:/usr/bin/gcc
     git:/usr/bin/git
+    iproute2:/sbin/ip
     libc6-dev:/usr/include/stdio.h
+    musl-tools:/usr/bin/musl-gcc
+    openssl:/usr/bin/openssl
     strace:/usr/bin/strace
     util-linux:/usr/bin/setpriv
 '
+[ "$with_bench" = no ] || debian="$debian
+    ripgrep:/usr/bin/rg
+    socat:/usr/bin/socat
+"
 
 missing_debian() {
     for entry in $debian; do
@@ -89,22 +108,23 @@ digest() {
         "$python" --version) | sha256sum | cut -d ' ' -f 1
 }
 
+# npm_tree NAME FOLDER
 npm_tree() {
     say "npm: $1"
-    mkdir -p "$peers/npm/$1"
-    cp "$pins/$1/package.json" "$pins/$1/package-lock.json" "$peers/npm/$1/"
+    mkdir -p "$2"
+    cp "$pins/$1/package.json" "$pins/$1/package-lock.json" "$2/"
     # Everything by the lock file's integrity; no package gets to run a script.
-    retry npm --prefix "$peers/npm/$1" ci --ignore-scripts --no-audit --no-fund --loglevel=error >/dev/null ||
+    retry npm --prefix "$2" ci --ignore-scripts --omit=optional --no-audit --no-fund --loglevel=error >/dev/null ||
         die "npm could not install scripts/peers/$1/package.json (see above)"
 }
 
 python_tree() {
-    tree=$peers/python/$1
-    shift
+    tree=$peers/python/$1 constraints=$pins/$2
+    shift 2
     say "pip: $*"
     "$python" -m venv "$tree" || die "$python -m venv failed"
     retry "$tree/bin/python" -m pip install --quiet --disable-pip-version-check --only-binary :all: \
-        --constraint "$pins/constraints.txt" "$@" || die "pip could not install: $* (see above)"
+        --constraint "$constraints" "$@" || die "pip could not install: $* (see above)"
 }
 
 install_debian
@@ -115,6 +135,12 @@ node -e 'process.exit(process.versions.node.split(".")[0] < 20 ? 1 : 0)' ||
 python=$(find_python) || die "python3 (3.10 or later, with venv) is missing"
 
 stamp=$(digest)
+if [ "$with_bench" = yes ] && [ "$(cat "$peers/bench/stamp" 2>/dev/null)" != "$stamp" ]; then
+    rm -rf "$peers/bench"
+    npm_tree bench "$peers/bench"
+    chmod -R a+rX "$peers/bench"
+    printf '%s\n' "$stamp" >"$peers/bench/stamp"
+fi
 if [ "$(cat "$peers/stamp" 2>/dev/null)" = "$stamp" ]; then
     say "up to date in $peers"
     exit 0
@@ -124,10 +150,12 @@ fi
 rm -rf "$peers/stamp" "$peers/npm" "$peers/python"
 mkdir -p "$peers"
 for tree in servers sdk client; do
-    npm_tree "$tree"
+    npm_tree "$tree" "$peers/npm/$tree"
 done
-python_tree client mcp
-python_tree servers mcp-server-git mcp-server-time
+python_tree client constraints.txt mcp
+python_tree servers constraints.txt mcp-server-git mcp-server-time
+python_tree fetch fetch.txt mcp-server-fetch
+python_tree network network.txt requests httpx
 chmod -R a+rX "$peers"
 printf '%s\n' "$stamp" >"$peers/stamp"
 say "installed in $peers"
