@@ -5,6 +5,7 @@
 //! tolerate, but report, a torn end ([`read`]). The format is told in `docs/AUDIT.md`.
 
 pub mod chain;
+pub mod condition;
 pub mod days;
 #[cfg(test)]
 mod documented;
@@ -17,6 +18,7 @@ pub mod read;
 #[cfg(test)]
 pub(crate) mod sample;
 mod segment;
+pub mod session;
 mod session_id;
 pub mod stamp;
 mod state;

@@ -38,7 +38,17 @@ pub struct Lines<R> {
 impl<R: Read> Lines<R> {
     /// Lines of at most `cap` bytes.
     pub fn new(source: R, cap: usize) -> Self {
-        Lines { source, cap, buffer: Vec::new(), filled: 0..0, passed_over: 0 }
+        Self::reusing(Vec::new(), source, cap)
+    }
+
+    /// The same, with a buffer that was used before: ten thousand small files need not clear ten thousand buffers.
+    pub fn reusing(buffer: Vec<u8>, source: R, cap: usize) -> Self {
+        Lines { source, cap, buffer, filled: 0..0, passed_over: 0 }
+    }
+
+    /// Gives the buffer back.
+    pub fn into_buffer(self) -> Vec<u8> {
+        self.buffer
     }
 
     /// The next line, `None` at the end.

@@ -25,6 +25,16 @@ pub(super) fn is_session_id(name: &[u8]) -> bool {
     name.len() == LENGTH && name.iter().all(|byte| ALPHABET.contains(byte))
 }
 
+/// When a session of this name began, in milliseconds since 1970; `None` for what is no name.
+pub(super) fn began(name: &str) -> Option<u64> {
+    if !is_session_id(name.as_bytes()) {
+        return None;
+    }
+    // Ten characters hold the time and nothing else; the first of them carries three bits.
+    let mut digits = name.bytes().take(10).map(|byte| ALPHABET.iter().position(|letter| *letter == byte));
+    digits.try_fold(0u64, |value, digit| Some(value << 5 | digit? as u64)).filter(|millis| *millis < 1 << 48)
+}
+
 fn encode(millis: u64, random: [u8; 10]) -> String {
     let mut bytes = [0; 16];
     bytes[..6].copy_from_slice(&millis.to_be_bytes()[2..]);
@@ -53,6 +63,7 @@ mod tests {
         #[test]
         fn names_sort_by_time(early in 0..1u64 << 47, more in 1..1u64 << 40, a: [u8; 10], b: [u8; 10]) {
             prop_assert!(encode(early, a) < encode(early + more, b));
+            prop_assert_eq!(began(&encode(early, a)), Some(early));
         }
     }
 }

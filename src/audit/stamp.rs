@@ -27,6 +27,11 @@ impl Stamp {
         Stamp(since.as_micros().min(LAST) as u64)
     }
 
+    /// The stamp of a number of milliseconds since 1970.
+    pub fn of_millis(millis: u64) -> Self {
+        Self::of(UNIX_EPOCH.checked_add(Duration::from_millis(millis)).unwrap_or(UNIX_EPOCH))
+    }
+
     /// Microseconds since 1970.
     pub fn micros(self) -> u64 {
         self.0

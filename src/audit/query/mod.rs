@@ -1,11 +1,14 @@
 //! Queries: a plain scan of the files that can hold an answer. There is no index to corrupt.
 //!
 //! Days and sessions outside the time asked for are passed over by their names and their last lines; of the rest, a
-//! line is parsed only when its raw bytes could match ([`filter::Filter::may_match`]). In memory is one line.
+//! line is parsed only when its raw bytes could match ([`filter::Filter::may_match`]). Memory is bounded whatever the
+//! size of the log and of the answer.
 
+mod crew;
 pub mod filter;
 pub mod group;
 pub mod moment;
+mod reader;
 pub mod record;
 
 use std::fs::File;
@@ -13,11 +16,11 @@ use std::io::{self, Read, Seek, SeekFrom};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
+use crate::audit::condition::Condition;
 use crate::audit::days::{self, Files};
-use crate::audit::line::{Envelope, MAX_LINE};
-use crate::audit::query::filter::{Filter, Flight};
+use crate::audit::line::Envelope;
+use crate::audit::query::filter::Filter;
 use crate::audit::query::record::Record;
-use crate::audit::read::{Line, Lines};
 use crate::audit::stamp::Stamp;
 
 /// Why a scan stopped.
@@ -52,8 +55,16 @@ pub struct Note {
 pub struct Match<'a> {
     /// The line as it stands, without its newline: JSON, in UTF-8.
     pub line: &'a str,
+}
+
+impl<'a> Match<'a> {
     /// What it says.
-    pub record: Record<'a>,
+    ///
+    /// # Errors
+    /// None for a line that a scan passed on: it was read before.
+    pub fn record(&self) -> io::Result<Record<'a>> {
+        serde_json::from_str(self.line).map_err(io::Error::from)
+    }
 }
 
 /// What becomes of the answers.
@@ -63,25 +74,47 @@ pub trait Answer {
 
     /// Takes something that has to be known.
     fn note(&mut self, note: Note) -> io::Result<()>;
+
+    /// Takes in what condition a session's record is, after its last match.
+    fn session(&mut self, condition: Condition) -> io::Result<()> {
+        let _ = condition;
+        Ok(())
+    }
 }
 
 /// Passes every matching line to `answer`: sessions in the order of their starts, lines in the order of their numbers.
+/// Sessions are read side by side on all cores, and what they hold back meanwhile is bounded.
 pub fn scan(dir: &Path, filter: &Filter, answer: &mut impl Answer) -> Result<(), Error> {
+    let sessions = sessions(dir, filter)?;
+    crew::scan(dir, &sessions, filter, answer).map_err(Error::Answer)
+}
+
+/// The sessions that can hold an answer, in the order of their starts.
+pub fn sessions(dir: &Path, filter: &Filter) -> Result<Vec<Files>, Error> {
     let unreadable = |path: PathBuf| move |source| Error::Unreadable { path, source };
+    let mut sessions = Vec::new();
     for day in days::days(dir).map_err(unreadable(dir.to_owned()))?.ours {
         if filter.is_after(&day) {
             continue;
         }
-        for files in days::sessions(dir, &day).map_err(unreadable(dir.join(&day)))?.ours {
-            if !filter.takes_session(&files.session) || is_over_before(dir, &files, filter) {
-                continue;
-            }
-            if session(dir, &files, filter, answer)?.is_break() {
-                return Ok(());
-            }
-        }
+        let of_day = days::sessions(dir, &day).map_err(unreadable(dir.join(&day)))?.ours;
+        sessions.extend(
+            of_day
+                .into_iter()
+                .filter(|files| filter.takes_session(&files.session) && !is_over_before(dir, files, filter)),
+        );
     }
-    Ok(())
+    Ok(sessions)
+}
+
+/// Passes the matching lines of one session to `answer`, and the session's condition.
+pub fn scan_session(
+    dir: &Path,
+    files: &Files,
+    filter: &Filter,
+    answer: &mut impl Answer,
+) -> io::Result<ControlFlow<()>> {
+    reader::Reader::default().session(dir, files, filter, answer)
 }
 
 /// Whether all of a session lies before the time asked for: by its last line, and by the time of its last write, in
@@ -103,80 +136,6 @@ fn last_time(mut file: File) -> Option<[u8; crate::audit::stamp::LENGTH]> {
     let text = end.strip_suffix(b"\n")?;
     let begin = memchr::memrchr(b'\n', text)? + 1;
     Envelope::parse(&text[begin..])?.time.try_into().ok()
-}
-
-fn session(
-    dir: &Path,
-    files: &Files,
-    filter: &Filter,
-    answer: &mut impl Answer,
-) -> io::Result<ControlFlow<()>> {
-    let mut flight = Flight::default();
-    for part in &files.parts {
-        let name = files.name(*part);
-        let file = match files.open(dir, *part) {
-            Ok(file) => file,
-            Err(error) => {
-                answer.note(Note { file: name, line: None, detail: format!("cannot be read: {error}") })?;
-                continue;
-            }
-        };
-        if scan_file(file, &name, filter, &mut flight, answer)?.is_break() {
-            return Ok(ControlFlow::Break(()));
-        }
-    }
-    Ok(ControlFlow::Continue(()))
-}
-
-fn scan_file(
-    file: File,
-    name: &str,
-    filter: &Filter,
-    flight: &mut Flight,
-    answer: &mut impl Answer,
-) -> io::Result<ControlFlow<()>> {
-    let mut lines = Lines::new(file, MAX_LINE);
-    for number in 1.. {
-        let note = |detail: String| Note { file: name.to_owned(), line: Some(number), detail };
-        let line = match lines.next_line() {
-            Ok(Some(Line::Whole(line))) => line,
-            Ok(Some(Line::TooLong { bytes })) => {
-                answer.note(note(format!("a line of {bytes} bytes was passed over")))?;
-                continue;
-            }
-            Ok(Some(Line::Torn(_))) => {
-                answer.note(note("the last line is torn: its writer was killed, or is writing".into()))?;
-                continue;
-            }
-            Ok(None) => break,
-            Err(error) => {
-                answer.note(note(format!("cannot be read: {error}")))?;
-                break;
-            }
-        };
-        if has_our_shape(line) && !filter.may_match(line, flight) {
-            continue;
-        }
-        let Some(found) = parse(line) else {
-            answer.note(note("this line is not an event".into()))?;
-            continue;
-        };
-        if filter.matches(&found.record, flight) && answer.take(&found)?.is_break() {
-            return Ok(ControlFlow::Break(()));
-        }
-    }
-    Ok(ControlFlow::Continue(()))
-}
-
-/// Looked at before a line is passed over, so that garbage is told whatever is asked for.
-fn has_our_shape(line: &[u8]) -> bool {
-    line.starts_with(b"{\"v\":1,\"seq\":") && line.ends_with(b"\"}")
-}
-
-fn parse(line: &[u8]) -> Option<Match<'_>> {
-    let line = std::str::from_utf8(line).ok()?;
-    let record: Record<'_> = serde_json::from_str(line).ok()?;
-    (record.v == 1).then_some(Match { line, record })
 }
 
 #[cfg(test)]

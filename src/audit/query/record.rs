@@ -57,6 +57,10 @@ pub struct Record<'a> {
     pub excerpt: Option<Text<'a>>,
     pub pid: Option<u64>,
     pub count: Option<u64>,
+    pub duration_us: Option<u64>,
+    pub evidence: Option<Text<'a>>,
+    pub attribution: Option<Text<'a>>,
+    pub errno: Option<Text<'a>>,
 }
 
 /// The calls in flight; the number that `session.end` has under the same name is not a list of calls.

@@ -5,7 +5,10 @@ use std::fs;
 use proptest::prelude::*;
 
 use super::*;
+use crate::audit::condition::{Standing, event_of};
+use crate::audit::query::filter::Flight;
 use crate::audit::query::filter::Pattern;
+use crate::audit::query::reader::{has_our_shape, parse};
 use crate::audit::sample::{allowed, call_end, call_start, denied, lost, noise, session, settings};
 use crate::audit::writer::Settings;
 use crate::event::Event;
@@ -19,8 +22,9 @@ struct Found {
 
 impl Answer for Found {
     fn take(&mut self, found: &Match<'_>) -> io::Result<ControlFlow<()>> {
-        let of = found.record.path.as_deref().or(found.record.tool.as_deref()).unwrap_or("");
-        self.lines.push(format!("{} {of}", &*found.record.event));
+        let record = found.record()?;
+        let of = record.path.as_deref().or(record.tool.as_deref()).unwrap_or("");
+        self.lines.push(format!("{} {of}", &*record.event));
         Ok(if self.limit == Some(self.lines.len()) {
             ControlFlow::Break(())
         } else {
@@ -151,6 +155,59 @@ fn torn_and_foreign_lines_are_told_whatever_is_asked_for() {
 }
 
 #[test]
+fn many_sessions_are_answered_in_order_and_their_conditions_with_them() {
+    let root = tempfile::tempdir().unwrap();
+    let mut names = Vec::new();
+    for at in 0..40 {
+        let settings = settings(root.path());
+        let events: Vec<Event> = (0..=at % 7).map(|line| allowed(&format!("/{at}/{line}"))).collect();
+        names.push(session(&settings, &events));
+    }
+    names.sort();
+    #[derive(Default)]
+    struct Order(Vec<String>, Vec<Condition>);
+    impl Answer for Order {
+        fn take(&mut self, found: &Match<'_>) -> io::Result<ControlFlow<()>> {
+            let record = found.record()?;
+            self.0.push(format!("{} {:03}", &*record.session, record.seq));
+            Ok(ControlFlow::Continue(()))
+        }
+        fn note(&mut self, note: Note) -> io::Result<()> {
+            panic!("{note:?}")
+        }
+        fn session(&mut self, condition: Condition) -> io::Result<()> {
+            self.1.push(condition);
+            Ok(())
+        }
+    }
+    let mut order = Order::default();
+    scan(&root.path().join("audit"), &Filter::default(), &mut order).unwrap();
+    assert_eq!(order.0.len(), (0..40).map(|at| at % 7 + 2).sum::<usize>());
+    assert!(order.0.is_sorted());
+    assert_eq!(order.1.iter().map(|condition| condition.session.clone()).collect::<Vec<_>>(), names);
+    assert!(order.1.iter().all(|condition| condition.standing == Standing::Ended && condition.is_whole()));
+}
+
+#[test]
+fn an_answer_that_cannot_be_passed_on_ends_the_scan() {
+    let root = tempfile::tempdir().unwrap();
+    for _ in 0..20 {
+        session(&settings(root.path()), &[allowed("/x")]);
+    }
+    struct Full;
+    impl Answer for Full {
+        fn take(&mut self, _: &Match<'_>) -> io::Result<ControlFlow<()>> {
+            Err(io::ErrorKind::StorageFull.into())
+        }
+        fn note(&mut self, _: Note) -> io::Result<()> {
+            Ok(())
+        }
+    }
+    let outcome = scan(&root.path().join("audit"), &Filter::default(), &mut Full);
+    assert!(matches!(outcome, Err(Error::Answer(error)) if error.kind() == io::ErrorKind::StorageFull));
+}
+
+#[test]
 fn a_limit_ends_the_scan() {
     let root = tempfile::tempdir().unwrap();
     let settings = sample(root.path());
@@ -205,10 +262,11 @@ proptest! {
             let mut line = Vec::new();
             frame.push(&mut line, 1, Stamp::now(), &event, crate::audit::chain::Digest::EMPTY).unwrap();
             line.pop();
-            let found = parse(&line).unwrap();
+            let (found, record) = parse(&line).unwrap();
             prop_assert!(has_our_shape(&line));
-            let expected = filter.matches(&found.record, &mut thorough);
-            let got = filter.may_match(&line, &cheap) && filter.matches(&found.record, &mut cheap);
+            prop_assert_eq!(event_of(&line), event.name().as_bytes());
+            let expected = filter.matches(&record, &mut thorough);
+            let got = filter.may_match(&line, event.name().as_bytes(), &cheap) && filter.matches(&record, &mut cheap);
             prop_assert_eq!(got, expected, "{:?} {}", filter, found.line);
         }
     }

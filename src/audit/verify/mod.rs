@@ -14,9 +14,10 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::audit::chain::Digest;
+use crate::audit::condition::Standing;
 use crate::audit::days::{self, Files};
 use crate::audit::verify::heads::Ledger;
-use crate::audit::verify::report::{Break, BreakKind, SessionReport, Standing, Summary};
+use crate::audit::verify::report::{Break, BreakKind, SessionReport, Summary};
 
 /// Why nothing could be verified.
 #[derive(Debug, thiserror::Error)]

@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use crate::audit::chain::Digest;
+use crate::audit::condition::Standing;
 
 /// What is wrong. The names are stable; `docs/AUDIT.md` lists them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -51,18 +52,6 @@ pub struct Break {
     pub kind: BreakKind,
     /// In words. May quote the log.
     pub detail: String,
-}
-
-/// How a session stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Standing {
-    /// With a `session.end` line.
-    Ended,
-    /// Its writer holds its file.
-    Running,
-    /// Without a `session.end` line, and nobody writes it.
-    Killed,
 }
 
 /// One session.

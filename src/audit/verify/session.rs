@@ -3,10 +3,10 @@
 //! One pass, one line in memory. After a break it goes on where the numbers go on, so that one change is told once and
 //! a second one is still found.
 
-use std::fs::{File, TryLockError};
 use std::path::Path;
 
 use crate::audit::chain::Digest;
+use crate::audit::condition::{Standing, is_held};
 use crate::audit::days::Files;
 use crate::audit::heads::Kind;
 use crate::audit::line::{Envelope, MAX_LINE};
@@ -14,7 +14,7 @@ use crate::audit::read::{Line, Lines};
 use crate::audit::segment::file_name;
 use crate::audit::verify::heads::{Checkpoint, Ledger};
 use crate::audit::verify::links::Links;
-use crate::audit::verify::report::{Break, BreakKind, SessionReport, Standing};
+use crate::audit::verify::report::{Break, BreakKind, SessionReport};
 
 /// What reading a session found, as far as its own files tell.
 #[derive(Debug)]
@@ -61,10 +61,6 @@ pub(super) fn verify(
 
 fn is_about_heads(kind: BreakKind) -> bool {
     matches!(kind, BreakKind::NotInHeads | BreakKind::EndNotInHeads)
-}
-
-fn is_held(file: &File) -> bool {
-    matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock))
 }
 
 fn read(

@@ -8,8 +8,9 @@ use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use serde_json::Value;
 
 use super::*;
+use crate::audit::condition::Standing;
 use crate::audit::sample::{allowed, call_end, call_start, denied, ending, lost, noise, settings};
-use crate::audit::verify::report::{Standing, Summary};
+use crate::audit::verify::report::Summary;
 use crate::audit::verify::{Scope, verify};
 
 fn lines(writer: &Writer) -> Vec<Value> {

@@ -171,7 +171,7 @@ fn row(
     denied: bool,
     zone: &TimeZone,
 ) -> io::Result<()> {
-    let record = &found.record;
+    let record = &found.record()?;
     let time = what::local(&record.time, zone);
     let (calls, what, target) = (what::calls(record), what::what(record), what::target(record));
     let reason = record.reason.as_deref().unwrap_or("");
