@@ -10,7 +10,8 @@ use crate::jsonrpc::{Body, Id, IdKey, Invocation, Limits, Message, Reply, Respon
 use crate::mcp::pending::{Asked, Call, Pending, Request};
 use crate::mcp::refusal::Refusal;
 use crate::mcp::tools::Rules;
-use crate::policy::{Protocol, Tools};
+use crate::policy::Protocol;
+use crate::policy::tools::Tools;
 
 pub use crate::mcp::tools::Error;
 
@@ -204,15 +205,16 @@ mod tests {
     use super::*;
     use crate::jsonrpc::{Payload, scan};
     use crate::mcp::pending::MAX;
+    use crate::policy::Stdout;
     use crate::policy::grant::Origin;
     use crate::policy::reason::Reason;
-    use crate::policy::{Stdout, ToolDefault, ToolPattern};
+    use crate::policy::tools::{ToolDefault, ToolPattern};
 
     fn gate(default: ToolDefault, deny: &[&str]) -> Result<Gate, Error> {
         let origin = Origin { file: "p.toml".into(), line: 4, column: 2 };
         let deny =
             deny.iter().map(|glob| ToolPattern { glob: (*glob).into(), origin: origin.clone() }).collect();
-        let tools = Tools { default, deny, default_origin: None };
+        let tools = Tools { default, deny, ..Tools::default() };
         Gate::new(&tools, &Protocol { max_message: 1 << 20, max_depth: 64, stdout: Stdout::Strict })
     }
 
@@ -259,6 +261,30 @@ mod tests {
                 Judgement::Pass(_) => assert!(!refused, "{tool}"),
             }
         }
+    }
+
+    #[test]
+    fn only_allowed_tools_pass_where_the_default_is_deny_and_deny_wins() {
+        let origin = || Origin { file: "p.toml".into(), line: 4, column: 2 };
+        let pattern = |glob: &str| ToolPattern { glob: glob.into(), origin: origin() };
+        let tools = Tools {
+            default: ToolDefault::Deny,
+            allow: vec![pattern("read_*"), pattern("list")],
+            deny: vec![pattern("read_secret")],
+            ..Tools::default()
+        };
+        let protocol = Protocol { max_message: 1 << 20, max_depth: 64, stdout: Stdout::Strict };
+        let gate = Gate::new(&tools, &protocol).unwrap();
+        let refused = |tool: &str| match gate.judge_client(&message(&call(1, tool))) {
+            Judgement::Refuse(refusal) => Some((refusal.denial.reason, refusal.denial.remedy)),
+            Judgement::Pass(_) => None,
+        };
+        assert_eq!(refused("read_file"), None);
+        assert_eq!(refused("list"), None);
+        assert_eq!(refused("read_secret").unwrap().0, Reason::ToolDenied);
+        let (reason, remedy) = refused("list*").unwrap();
+        assert_eq!(reason, Reason::ToolNotListed);
+        assert_eq!(remedy.line(), Some("tools.allow = [\"list[*]\"]"));
     }
 
     #[test]

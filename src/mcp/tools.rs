@@ -1,13 +1,14 @@
-//! Which tools may be called: `tools.deny` first, then `tools.default`.
+//! Which tools may be called: `tools.deny` first, then `tools.allow`, then `tools.default`.
 //!
 //! Names are data: compared byte for byte as the server will, never normalised. A `*` crosses every character.
 
 use globset::{Glob, GlobSet, GlobSetBuilder};
+use serde_json::Value;
 
 use crate::mcp::refusal::Refusal;
 use crate::policy::reason::Reason;
+use crate::policy::tools::{ToolDefault, ToolPattern, Tools};
 use crate::policy::verdict::Remedy;
-use crate::policy::{ToolDefault, ToolPattern, Tools};
 
 /// A pattern that is no glob.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -22,25 +23,17 @@ pub struct Error {
 /// The compiled `[tools]`.
 #[derive(Debug)]
 pub(super) struct Rules {
+    allow: GlobSet,
     deny: GlobSet,
     tools: Tools,
 }
 
 impl Rules {
+    /// # Errors
+    /// A pattern that is no glob.
     pub(super) fn new(tools: &Tools) -> Result<Self, Error> {
-        let error = |pattern: &ToolPattern, error: &globset::Error| Error {
-            pattern: pattern.clone(),
-            detail: error.kind().to_string(),
-        };
-        let mut deny = GlobSetBuilder::new();
-        for pattern in &tools.deny {
-            deny.add(Glob::new(&pattern.glob).map_err(|found| error(pattern, &found))?);
-        }
-        match (deny.build(), tools.deny.last()) {
-            (Ok(deny), _) => Ok(Rules { deny, tools: tools.clone() }),
-            (Err(found), Some(pattern)) => Err(error(pattern, &found)),
-            (Err(_), None) => Ok(Rules { deny: GlobSet::empty(), tools: tools.clone() }),
-        }
+        let (allow, deny) = (compile(&tools.allow)?, compile(&tools.deny)?);
+        Ok(Rules { allow, deny, tools: tools.clone() })
     }
 
     /// Why `tool` may not be called, if it may not.
@@ -56,16 +49,38 @@ impl Rules {
                 )),
             ));
         }
-        (self.tools.default == ToolDefault::Deny).then(|| {
+        (self.tools.default == ToolDefault::Deny && !self.allow.is_match(tool)).then(|| {
             let at = match &self.tools.default_origin {
                 Some(origin) => format!(" ({origin})"),
                 None => String::new(),
             };
             Refusal::new(
                 Reason::ToolNotListed,
-                format!("tools.default is \"deny\"{at}"),
-                Remedy::Line("tools.default = \"allow\"".into()),
+                format!("tools.default is \"deny\"{at}, and tools.allow does not name it"),
+                Remedy::Line(format!("tools.allow = [{}]", Value::from(escaped(tool)))),
             )
         })
     }
+}
+
+/// One set of all patterns of a list.
+fn compile(patterns: &[ToolPattern]) -> Result<GlobSet, Error> {
+    let error = |pattern: &ToolPattern, error: &globset::Error| Error {
+        pattern: pattern.clone(),
+        detail: error.kind().to_string(),
+    };
+    let mut set = GlobSetBuilder::new();
+    for pattern in patterns {
+        set.add(Glob::new(&pattern.glob).map_err(|found| error(pattern, &found))?);
+    }
+    match (set.build(), patterns.last()) {
+        (Ok(set), _) => Ok(set),
+        (Err(found), Some(pattern)) => Err(error(pattern, &found)),
+        (Err(_), None) => Ok(GlobSet::empty()),
+    }
+}
+
+/// A name as a glob that matches nothing else.
+fn escaped(name: &str) -> String {
+    globset::escape(name)
 }

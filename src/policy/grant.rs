@@ -38,6 +38,15 @@ impl fmt::Display for Origin {
     }
 }
 
+/// A value, and the line that states it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Stated<T> {
+    /// The value.
+    pub value: T,
+    /// The line.
+    pub origin: Origin,
+}
+
 /// Access to one path.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Grant {

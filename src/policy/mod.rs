@@ -5,6 +5,7 @@
 //! (which judges messages with it) and by `notify` (which explains denials with it). Every grant remembers the line
 //! that it came from, so that a record can name it.
 
+pub mod argument;
 pub mod calls;
 pub mod directories;
 pub mod ending;
@@ -15,6 +16,7 @@ pub mod protected;
 pub mod reason;
 pub mod sensitive;
 pub mod shells;
+pub mod tools;
 pub mod verdict;
 
 use std::collections::BTreeMap;
@@ -22,8 +24,9 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
-use crate::policy::grant::{Grant, Origin};
+use crate::policy::grant::Grant;
 use crate::policy::limits::Limits;
+use crate::policy::tools::Tools;
 
 /// Everything that one run may do.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -135,36 +138,6 @@ pub enum Home {
     Session,
     /// HOME lasts, for servers that keep state.
     Private,
-}
-
-/// `[tools]`, as far as it is enforced.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Tools {
-    /// For tools that no list names.
-    pub default: ToolDefault,
-    /// Globs on tool names that may never be called, each with the line that says so.
-    pub deny: Vec<ToolPattern>,
-    /// The line of `default`, when a file wrote one.
-    pub default_origin: Option<Origin>,
-}
-
-/// `tools.default`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum ToolDefault {
-    /// Every tool that is not denied may be called.
-    Allow,
-    /// No tool may be called.
-    Deny,
-}
-
-/// One glob on tool names.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct ToolPattern {
-    /// The glob, as written.
-    pub glob: String,
-    /// The line that it stands on.
-    pub origin: Origin,
 }
 
 /// `[protocol]`, as far as it is enforced.

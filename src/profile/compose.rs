@@ -11,13 +11,17 @@ use std::time::Duration;
 
 use crate::policy::grant::Origin;
 use crate::policy::limits::Limits;
+use crate::policy::tools::Tools;
 use crate::policy::{
     Arguments, Audit, Home, MIN_LANDLOCK_ABI, OnFailure, PathArguments, Protocol, Require, Requirement,
-    Stdout, Sync, ToolDefault, ToolPattern, Tools,
+    Stdout, Sync,
 };
+use crate::profile::entry::Entry;
 use crate::profile::inherit::Member;
+use crate::profile::laws::{Scalars, list, settled};
 use crate::profile::problem::Problem;
-use crate::profile::schema::{Entry, Layer, Maybe};
+use crate::profile::schema::Layer;
+use crate::profile::tool_laws::{self, Within};
 use crate::profile::tree::Sourced;
 
 const GIB: u64 = 1 << 30;
@@ -37,6 +41,8 @@ pub(super) struct Composed {
     pub home: Home,
     pub limits: Limits,
     pub tools: Tools,
+    /// The folders of each rule with `within`, not expanded yet.
+    pub within: Vec<Within>,
     pub protocol: Protocol,
     pub audit: Audit,
     pub require: Require,
@@ -53,6 +59,7 @@ pub(super) fn compose(members: &[Member]) -> (Composed, Vec<Problem>) {
     let mut pass = list(members, |layer| &layer.pass);
     // A secret stays one, whoever else passes it on as plain text.
     pass.retain(|name| !secret.iter().any(|secret| secret.value == name.value));
+    let (tools, within) = tool_laws::compose(&mut scalars, &mut problems);
     let composed = Composed {
         read: entries(members, |layer| &layer.read),
         write: entries(members, |layer| &layer.write),
@@ -70,7 +77,8 @@ pub(super) fn compose(members: &[Member]) -> (Composed, Vec<Problem>) {
         nested_seccomp: scalars.pick("process.nested_seccomp", |l| &l.nested_seccomp, |on| *on, false),
         home: scalars.pick("process.home", |l| &l.home, |home| *home == Home::Private, Home::Session),
         limits: scalars.limits(),
-        tools: scalars.tools(),
+        tools,
+        within,
         protocol: scalars.protocol(),
         audit: scalars.audit(),
         require: scalars.require(),
@@ -79,57 +87,7 @@ pub(super) fn compose(members: &[Member]) -> (Composed, Vec<Problem>) {
     (composed, problems)
 }
 
-/// The values of one scalar that no file above them overrides.
-fn standing<'m, T>(
-    members: &'m [Member],
-    field: impl Fn(&'m Layer) -> Option<&'m Sourced<T>>,
-) -> Vec<&'m Sourced<T>> {
-    let setting: Vec<(usize, &Sourced<T>)> = members
-        .iter()
-        .enumerate()
-        .filter_map(|(index, member)| Some((index, field(&member.layer)?)))
-        .collect();
-    let overridden: BTreeSet<usize> =
-        setting.iter().flat_map(|(index, _)| members[*index].below.iter().copied()).collect();
-    setting.into_iter().filter(|(index, _)| !overridden.contains(index)).map(|(_, value)| value).collect()
-}
-
-struct Scalars<'m> {
-    members: &'m [Member],
-    lines: BTreeMap<String, Origin>,
-}
-
-impl<'m> Scalars<'m> {
-    /// The standing value that is strictest: whose `looseness` is least.
-    fn pick<T: Clone + 'm, K: Ord>(
-        &mut self,
-        key: &str,
-        field: impl Fn(&'m Layer) -> &'m Maybe<T>,
-        looseness: impl Fn(&T) -> K,
-        default: T,
-    ) -> T {
-        let strictest = standing(self.members, |layer| field(layer).as_ref())
-            .into_iter()
-            .min_by_key(|found| (looseness(&found.value), found.origin.clone()));
-        match strictest {
-            Some(found) => {
-                self.lines.insert(key.to_owned(), found.origin.clone());
-                found.value.clone()
-            }
-            None => default,
-        }
-    }
-
-    /// A limit: the lower is the stricter, and "none" is above every number.
-    fn limit<T: Copy + Ord + 'm>(
-        &mut self,
-        key: &str,
-        field: impl Fn(&'m Layer) -> &'m Maybe<Option<T>>,
-        default: Option<T>,
-    ) -> Option<T> {
-        self.pick(key, field, |limit| (limit.is_none(), *limit), default)
-    }
-
+impl Scalars<'_> {
     /// What a silent profile gets: the figures of the format's own example. "none" has to be written.
     fn limits(&mut self) -> Limits {
         Limits {
@@ -139,23 +97,6 @@ impl<'m> Scalars<'m> {
             file_size: self.limit("limits.file_size", |l| &l.file_size, Some(GIB)),
             cpu_time: self.limit("limits.cpu_time", |l| &l.cpu_time, None::<Duration>),
             wall_time: self.limit("limits.wall_time", |l| &l.wall_time, None::<Duration>),
-        }
-    }
-
-    fn tools(&mut self) -> Tools {
-        let default = self.pick(
-            "tools.default",
-            |layer| &layer.tool_default,
-            |default| *default == ToolDefault::Allow,
-            ToolDefault::Allow,
-        );
-        Tools {
-            default,
-            deny: list(self.members, |layer| &layer.tool_deny)
-                .into_iter()
-                .map(|glob| ToolPattern { glob: glob.value, origin: glob.origin })
-                .collect(),
-            default_origin: self.lines.get("tools.default").cloned(),
         }
     }
 
@@ -210,15 +151,6 @@ fn durability(sync: Sync) -> u8 {
     }
 }
 
-/// All values of a list, each once, sorted.
-fn list(members: &[Member], field: impl Fn(&Layer) -> &Vec<Sourced<String>>) -> Vec<Sourced<String>> {
-    let mut all: Vec<Sourced<String>> =
-        members.iter().flat_map(|member| field(&member.layer).clone()).collect();
-    all.sort_by(|a, b| (&a.value, &a.origin).cmp(&(&b.value, &b.origin)));
-    all.dedup_by(|a, b| a.value == b.value);
-    all
-}
-
 /// All entries of a list. Two of the same path may differ in what else they say; the expansion settles that.
 fn entries(members: &[Member], field: impl Fn(&Layer) -> &Vec<Entry>) -> Vec<Entry> {
     members.iter().flat_map(|member| field(&member.layer).clone()).collect()
@@ -233,16 +165,10 @@ fn variables(
     let names: BTreeSet<&String> = members.iter().flat_map(|member| member.layer.set.keys()).collect();
     let mut set = BTreeMap::new();
     for name in names {
-        let mut found = standing(members, |layer| layer.set.get(name));
-        found.sort_by(|a, b| a.origin.cmp(&b.origin));
-        let Some((first, others)) = found.split_first() else { continue };
-        if let Some(other) = others.iter().find(|other| other.value != first.value) {
-            let message = format!("`process.env.set.{name}` differs from what {} sets it to", first.origin);
-            let help = format!("set `{name}` in the profile that extends both");
-            problems.push(Problem::new(other.origin.clone(), message).help(help));
-        }
-        lines.insert(format!("process.env.set.{name}"), first.origin.clone());
-        set.insert(name.clone(), (*first).clone());
+        let key = format!("process.env.set.{name}");
+        let Some(found) = settled(&key, members, |layer| layer.set.get(name), problems) else { continue };
+        lines.insert(key, found.origin.clone());
+        set.insert(name.clone(), Sourced { value: found.value, origin: found.origin });
     }
     set
 }

@@ -9,9 +9,9 @@ use std::path::{Component, Path, PathBuf};
 use crate::policy::PathArguments;
 use crate::policy::grant::{Access, Grant, Origin};
 use crate::profile::context::Context;
+use crate::profile::entry::Entry;
 use crate::profile::problem::{Code, Problem, Warning};
 use crate::profile::runtime;
-use crate::profile::schema::Entry;
 use crate::profile::suggest;
 use crate::profile::variables::{self, Expansion, Variables, shown};
 
@@ -186,11 +186,20 @@ fn expand(
     variables: &Variables<'_>,
     context: &Context,
 ) -> Result<Option<PathBuf>, Problem> {
-    let written = &entry.path.value;
-    let at = |message: String| Problem::new(entry.path.origin.clone(), message);
-    if access == Access::Execute && !written.contains(['/', '$', '~']) {
+    if access == Access::Execute && !entry.path.value.contains(['/', '$', '~']) {
         return by_name(entry, context);
     }
+    expand_path(entry, variables, context)
+}
+
+/// The same for an entry that is a path and never a bare name.
+pub(super) fn expand_path(
+    entry: &Entry,
+    variables: &Variables<'_>,
+    context: &Context,
+) -> Result<Option<PathBuf>, Problem> {
+    let written = &entry.path.value;
+    let at = |message: String| Problem::new(entry.path.origin.clone(), message);
     let text = match variables.path(written) {
         Ok(Expansion::Text(text)) => text,
         Ok(Expansion::Later) => return Ok(Some(PathBuf::from(written))),

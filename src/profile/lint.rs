@@ -128,7 +128,7 @@ fn settings(policy: &Policy, composed: &Composed) -> Vec<Warning> {
     warnings
 }
 
-/// Whether a glob of `tools.deny` matches a tool's name, exactly as the gate reads it.
-pub(super) fn denies(glob: &str, tool: &str) -> bool {
+/// Whether a glob of `tools.allow` or `tools.deny` matches a tool's name, exactly as the gate reads it.
+pub(super) fn matches(glob: &str, tool: &str) -> bool {
     Glob::new(glob).is_ok_and(|glob| glob.compile_matcher().is_match(tool))
 }

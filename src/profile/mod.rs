@@ -11,9 +11,11 @@
 mod check;
 mod compose;
 pub mod context;
+mod entry;
 mod environment;
 mod grants;
 mod inherit;
+mod laws;
 mod lint;
 mod place;
 pub mod problem;
@@ -25,10 +27,13 @@ pub mod secrets;
 pub mod shipped;
 mod source;
 mod suggest;
+mod tool_keys;
+mod tool_laws;
 mod tree;
 mod unenforced;
 mod variables;
 pub mod why;
+mod within;
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -98,8 +103,9 @@ pub fn resolve(request: &Request, context: &Context) -> Result<Resolved, Problem
     let root = source::find(&request.profile, request.environment, &context.directories)?;
     let (members, problems) = inherit::load(root, request.environment, &context.directories);
     refuse(problems)?;
-    let (composed, mut problems) = compose::compose(&members);
+    let (mut composed, mut problems) = compose::compose(&members);
     let variables = Variables::new(context, composed.home);
+    problems.extend(within::fill(&mut composed.tools, &composed.within, &variables, context));
     let env = environment_rules(&composed, &request.flags, &variables, &mut problems);
     let mut grants = collect(&composed, &variables, request, context);
     problems.append(&mut grants.problems);

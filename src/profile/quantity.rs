@@ -4,6 +4,8 @@
 
 use std::time::Duration;
 
+use crate::policy::tools::{Period, Rate};
+
 /// Why a text is not an amount.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(super) enum Error {
@@ -49,15 +51,17 @@ pub(super) fn duration(text: &str) -> Result<Duration, Error> {
     positive(text, number.checked_mul(factor)).map(Duration::from_millis)
 }
 
-/// A rate: `N/s`, `N/min` or `N/h`. Only its form matters while nothing enforces rates.
-pub(super) fn rate(text: &str) -> Result<(), Error> {
+/// A rate: `N/s`, `N/min` or `N/h`.
+pub(super) fn rate(text: &str) -> Result<Rate, Error> {
     let (number, unit) = text.split_once('/').ok_or_else(|| Error::Rate(text.to_owned()))?;
-    let number = number.parse::<u32>().map_err(|_| Error::Rate(text.to_owned()))?;
-    match (number, unit) {
-        (0, _) => Err(Error::Zero(text.to_owned())),
-        (_, "s" | "min" | "h") => Ok(()),
-        _ => Err(Error::Unit { found: unit.to_owned(), units: "s, min, h" }),
-    }
+    let count = number.parse::<u32>().map_err(|_| Error::Rate(text.to_owned()))?;
+    let per = match unit {
+        "s" => Period::Second,
+        "min" => Period::Minute,
+        "h" => Period::Hour,
+        _ => return Err(Error::Unit { found: unit.to_owned(), units: "s, min, h" }),
+    };
+    if count == 0 { Err(Error::Zero(text.to_owned())) } else { Ok(Rate { count, per }) }
 }
 
 fn split(text: &str) -> Result<(u64, &str), Error> {
@@ -90,7 +94,7 @@ mod tests {
         assert_eq!(bytes("16 MiB"), Ok(16 << 20));
         assert_eq!(duration("10m"), Ok(Duration::from_secs(600)));
         assert_eq!(duration("500ms"), Ok(Duration::from_millis(500)));
-        assert_eq!(rate("60/min"), Ok(()));
+        assert_eq!(rate("60/min"), Ok(Rate { count: 60, per: Period::Minute }));
     }
 
     #[test]

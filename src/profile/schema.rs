@@ -11,28 +11,15 @@ use toml::de::DeTable;
 use crate::policy::protected::PROTECTED;
 use crate::policy::{
     Arguments, Environment, Home, MIN_LANDLOCK_ABI, OnFailure, PathArguments, Requirement, Stdout, Sync,
-    ToolDefault,
 };
+use crate::profile::entry::{self, Entry};
 use crate::profile::environment;
 use crate::profile::problem::Problem;
 use crate::profile::source::Source;
 use crate::profile::suggest;
-use crate::profile::tree::{Node, Reading, Sourced, Table};
+use crate::profile::tool_keys::{self, ToolKeys};
+use crate::profile::tree::{Maybe, Reading, Sourced, Table};
 use crate::profile::unenforced;
-
-/// One line of `filesystem.read`, `filesystem.write` or `process.execute`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Entry {
-    /// The path as written, with its variables.
-    pub path: Sourced<String>,
-    /// Why.
-    pub reason: Option<String>,
-    /// Whether it may be missing.
-    pub optional: bool,
-}
-
-/// A value that may be absent.
-pub(super) type Maybe<T> = Option<Sourced<T>>;
 
 /// One file.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -56,8 +43,7 @@ pub(super) struct Layer {
     pub file_size: Maybe<Option<u64>>,
     pub cpu_time: Maybe<Option<Duration>>,
     pub wall_time: Maybe<Option<Duration>>,
-    pub tool_default: Maybe<ToolDefault>,
-    pub tool_deny: Vec<Sourced<String>>,
+    pub tools: ToolKeys,
     pub max_message: Maybe<u64>,
     pub max_depth: Maybe<u32>,
     pub stdout: Maybe<Stdout>,
@@ -104,7 +90,7 @@ fn root(mut table: Table<'_>, layer: &mut Layer, env: Environment) {
         unenforced::network(section);
     }
     if let Some(section) = table.table("tools") {
-        tools(section, layer);
+        layer.tools = tool_keys::read(section);
     }
     if let Some(section) = table.table("protocol") {
         protocol(section, layer);
@@ -149,29 +135,7 @@ fn filesystem(mut table: Table<'_>, layer: &mut Layer) {
 
 fn entries(table: &mut Table<'_>, key: &'static str) -> Vec<Entry> {
     let items = table.list(key);
-    items.into_iter().filter_map(|item| entry(table, key, item)).collect()
-}
-
-/// A string, or a table `{ path = "...", reason = "...", optional = true }`.
-fn entry<'t>(table: &Table<'t>, key: &str, node: Node<'t>) -> Option<Entry> {
-    if node.get_ref().is_str() {
-        return table.as_string(key, node).map(|path| Entry { path, reason: None, optional: false });
-    }
-    if !node.get_ref().is_table() {
-        return table.mistyped(key, node, "a path, or a table like { path = \"…\", reason = \"…\" }");
-    }
-    let mut fields = table.as_table(key, node)?;
-    let path = fields.string("path");
-    let reason = fields.string("reason").map(|reason| reason.value);
-    let optional = fields.boolean("optional").is_some_and(|optional| optional.value);
-    if path.is_none() && !fields.entries().any(|(name, _)| name.value == "path") {
-        let origin = table.reading().origin(&node.span());
-        table
-            .reading()
-            .report(Problem::new(origin, format!("an entry of `{}` has no `path`", table.dotted(key))));
-    }
-    fields.finish();
-    path.map(|path| Entry { path, reason, optional })
+    items.into_iter().filter_map(|item| entry::read(table, key, item)).collect()
 }
 
 fn process(mut table: Table<'_>, layer: &mut Layer) {
@@ -217,22 +181,6 @@ fn limits(mut table: Table<'_>, layer: &mut Layer) {
         table.reading().report(problem);
     }
     layer.wall_time = table.duration_or_none("wall_time");
-    table.finish();
-}
-
-fn tools(mut table: Table<'_>, layer: &mut Layer) {
-    let default = table.choice(
-        "default",
-        &[("allow", Some(ToolDefault::Allow)), ("deny", Some(ToolDefault::Deny)), ("ask", None)],
-    );
-    if let Some(Sourced { value, origin }) = default {
-        match value {
-            Some(value) => layer.tool_default = Some(Sourced { value, origin }),
-            None => unenforced::report(table.reading(), origin, "`tools.default = \"ask\"`"),
-        }
-    }
-    layer.tool_deny = unenforced::globs(&mut table, "deny");
-    unenforced::tools(&mut table);
     table.finish();
 }
 

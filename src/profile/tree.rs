@@ -12,6 +12,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use crate::policy::grant::Origin;
+use crate::policy::tools::Rate;
 use crate::profile::problem::Problem;
 use crate::profile::quantity;
 use crate::profile::source::Source;
@@ -25,6 +26,9 @@ pub(super) struct Sourced<T> {
     /// Its place.
     pub origin: Origin,
 }
+
+/// A value that may be absent.
+pub(super) type Maybe<T> = Option<Sourced<T>>;
 
 /// The file that is being read, and what is wrong with it so far.
 pub(super) struct Reading<'s> {
@@ -151,7 +155,11 @@ impl<'t> Table<'t> {
 
     /// The items of a list; empty when the key is absent.
     pub(super) fn list(&mut self, key: &'static str) -> Vec<Node<'t>> {
-        let Some(node) = self.get(key) else { return Vec::new() };
+        self.get(key).map_or_else(Vec::new, |node| self.as_list(key, node))
+    }
+
+    /// The items of `node`, which is a list.
+    pub(super) fn as_list(&self, key: &str, node: Node<'t>) -> Vec<Node<'t>> {
         match node.get_ref() {
             DeValue::Array(items) => items.iter().collect(),
             _ => {
@@ -247,10 +255,10 @@ impl<'t> Table<'t> {
         self.amount(key, found, |text| or_none(text, quantity::duration))
     }
 
-    /// A rate, as `"60/min"`: its form.
-    pub(super) fn rate(&mut self, key: &'static str) -> Option<Sourced<()>> {
+    /// A rate, as `"60/min"`, or `"none"`.
+    pub(super) fn rate_or_none(&mut self, key: &'static str) -> Option<Sourced<Option<Rate>>> {
         let found = self.string(key)?;
-        self.amount(key, found, quantity::rate)
+        self.amount(key, found, |text| or_none(text, quantity::rate))
     }
 
     fn amount<T>(

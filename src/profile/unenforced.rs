@@ -4,11 +4,9 @@
 //! A rule that is accepted and not enforced is worse than none: its author believes in it. An empty list of hosts is
 //! no such rule, for no network is what there is.
 
-use globset::Glob;
-
 use crate::policy::grant::Origin;
 use crate::profile::problem::Problem;
-use crate::profile::tree::{Node, Reading, Sourced, Table};
+use crate::profile::tree::{Node, Reading, Table};
 
 /// Refuses a key that nothing enforces.
 pub(super) fn report(reading: &Reading<'_>, origin: Origin, what: &str) {
@@ -18,18 +16,6 @@ pub(super) fn report(reading: &Reading<'_>, origin: Origin, what: &str) {
 /// Refuses a key that nothing enforces, with its own help.
 pub(super) fn report_with(reading: &Reading<'_>, origin: Origin, what: &str, help: &str) {
     reading.report(Problem::new(origin, format!("{what} is not enforced by this version")).help(help));
-}
-
-/// Globs on tool names.
-pub(super) fn globs(table: &mut Table<'_>, key: &'static str) -> Vec<Sourced<String>> {
-    let found = table.strings(key);
-    for glob in &found {
-        if let Err(error) = Glob::new(&glob.value) {
-            let message = format!("`{}` is no pattern: {}", glob.value.escape_debug(), error.kind());
-            table.reading().report(Problem::new(glob.origin.clone(), message));
-        }
-    }
-    found
 }
 
 /// `[network]`.
@@ -61,46 +47,6 @@ fn is_host_and_port(text: &str) -> bool {
             && !host.contains(|c: char| c.is_whitespace() || c.is_control() || c == '/')
             && port.parse::<u16>().is_ok_and(|port| port > 0)
     })
-}
-
-/// The keys of `[tools]` besides `default` and `deny`.
-pub(super) fn tools(table: &mut Table<'_>) {
-    let reading = table.reading();
-    if let Some(first) = globs(table, "ask").first() {
-        report(reading, first.origin.clone(), "`tools.ask`");
-    }
-    if let Some(found) = table.rate("calls") {
-        report(reading, found.origin, "`tools.calls`");
-    }
-    if let Some(found) = table.duration("timeout") {
-        report(reading, found.origin, "`tools.timeout`");
-    }
-    if let Some(rules) = table.table("rule") {
-        for (tool, node) in rules.entries() {
-            if let Some(rule) = rules.as_table(&tool.value, node) {
-                tool_rule(rule);
-            }
-            report(reading, tool.origin, &format!("`{}`", rules.dotted(&tool.value)));
-        }
-    }
-}
-
-fn tool_rule(mut rule: Table<'_>) {
-    rule.duration("timeout");
-    rule.rate("calls");
-    rule.choice("unknown_fields", &[("reject", ()), ("allow", ())]);
-    if let Some(arguments) = rule.table("argument") {
-        for (name, node) in arguments.entries() {
-            let Some(mut argument) = arguments.as_table(&name.value, node) else { continue };
-            for list in ["within", "extensions", "deny_prefix", "one_of", "hosts"] {
-                argument.strings(list);
-            }
-            argument.string("pattern");
-            argument.integer("max_length", 0);
-            argument.finish();
-        }
-    }
-    rule.finish();
 }
 
 /// The keys of `[protocol]` besides the framing limits and `stdout`.

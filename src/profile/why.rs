@@ -8,12 +8,13 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
+use crate::policy::Policy;
 use crate::policy::grant::{Access, Grant, Origin};
 use crate::policy::protected::is_protected;
 use crate::policy::reason::Reason;
 use crate::policy::shells::is_shell_name;
+use crate::policy::tools::ToolDefault;
 use crate::policy::verdict::{Denial, Layer, Remedy, Ruling};
-use crate::policy::{Policy, ToolDefault};
 use crate::profile::Resolved;
 use crate::profile::context::Context;
 use crate::profile::lint;
@@ -200,18 +201,25 @@ fn adding(key: &str, entry: &str) -> String {
 /// Whether a tool may be called.
 pub fn tool(resolved: &Resolved, tool: &str) -> Answer {
     let tools = &resolved.policy.tools;
-    if let Some(pattern) = tools.deny.iter().find(|pattern| lint::denies(&pattern.glob, tool)) {
+    if let Some(pattern) = tools.deny.iter().find(|pattern| lint::matches(&pattern.glob, tool)) {
         let because = format!("`tools.deny` names it with \"{}\"", pattern.glob);
         let remedy =
             Remedy::Line(format!("take \"{}\" out of tools.deny at {}", pattern.glob, pattern.origin));
         return Answer::deny(Reason::ToolDenied, Layer::Gate, remedy, Some(pattern.origin.clone()), because);
     }
     let line = tools.default_origin.clone();
-    match tools.default {
-        ToolDefault::Allow => Answer::allow(line, "`tools.default` is allow, and no list names it".into()),
-        ToolDefault::Deny => {
-            let because = "`tools.default` is deny".to_owned();
-            let remedy = Remedy::Line("tools.default = \"allow\"".into());
+    let allowed = tools.allow.iter().find(|pattern| lint::matches(&pattern.glob, tool));
+    match (tools.default, allowed) {
+        (_, Some(pattern)) => {
+            let because = format!("`tools.allow` names it with \"{}\"", pattern.glob);
+            Answer::allow(Some(pattern.origin.clone()), because)
+        }
+        (ToolDefault::Allow, None) => {
+            Answer::allow(line, "`tools.default` is allow, and no list names it".into())
+        }
+        (ToolDefault::Deny, None) => {
+            let because = "`tools.default` is deny, and `tools.allow` does not name it".to_owned();
+            let remedy = Remedy::Line(adding("tools.allow", &globset::escape(tool)));
             Answer::deny(Reason::ToolNotListed, Layer::Gate, remedy, line, because)
         }
     }

@@ -11,7 +11,8 @@ use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
 use crate::event::{Emitter, Event, Sink, Unwritable};
 use crate::policy::grant::Origin;
-use crate::policy::{Arguments, Audit, OnFailure, Protocol, Stdout, Sync, ToolDefault, ToolPattern, Tools};
+use crate::policy::tools::{ToolDefault, ToolPattern, Tools};
+use crate::policy::{Arguments, Audit, OnFailure, Protocol, Stdout, Sync};
 use crate::relay::{Ends, Notice, Relay, Settings, start};
 
 /// A log in memory that fails on demand.
@@ -61,7 +62,7 @@ fn settings() -> Settings {
                 glob: "write_*".into(),
                 origin: Origin { file: "fs.toml".into(), line: 3, column: 9 },
             }],
-            default_origin: None,
+            ..Tools::default()
         },
         protocol: Protocol { max_message: 16 << 20, max_depth: 64, stdout: Stdout::Strict },
         audit: Audit {

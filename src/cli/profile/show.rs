@@ -115,10 +115,12 @@ impl Report<'_> {
         let tools = &self.resolved.policy.tools;
         self.section("tools");
         self.scalar("tools", "default", &word(&tools.default));
-        for pattern in &tools.deny {
-            let origin = place(pattern.origin.line, &pattern.origin.file);
-            let origin = escape(&origin);
-            let _ = writeln!(self.text, "{:53} {origin}", format!("deny {}", escape(&pattern.glob)));
+        for (word, patterns) in [("allow", &tools.allow), ("deny", &tools.deny)] {
+            for pattern in patterns {
+                let origin = place(pattern.origin.line, &pattern.origin.file);
+                let origin = escape(&origin);
+                let _ = writeln!(self.text, "{:53} {origin}", format!("{word} {}", escape(&pattern.glob)));
+            }
         }
     }
 }

@@ -162,10 +162,14 @@ fn base() -> impl Strategy<Value = String> {
         prop::option::of(prop::sample::select(vec!["allow", "deny"])),
         prop::option::of(4..8u32),
         prop::collection::vec(prop::sample::select(vec!["x*", "y", "z"]), 0..3),
+        prop::collection::vec(prop::sample::select(vec!["x", "w*"]), 0..3),
     )
-        .prop_map(|(folders, processes, home, default, abi, deny)| {
+        .prop_map(|(folders, processes, home, default, abi, deny, allow)| {
             let read: Vec<String> = folders.iter().map(|folder| format!("\"$ROOT/work/{folder}\"")).collect();
-            let mut body = format!("[filesystem]\nread = [{}]\n[tools]\ndeny = {deny:?}\n", read.join(", "));
+            let mut body = format!(
+                "[filesystem]\nread = [{}]\n[tools]\ndeny = {deny:?}\nallow = {allow:?}\n",
+                read.join(", ")
+            );
             body += &default.map_or(String::new(), |default| format!("default = \"{default}\"\n"));
             body += &processes.map_or(String::new(), |number| format!("[limits]\nprocesses = {number}\n"));
             body += &home.map_or(String::new(), |home| format!("[process]\nhome = \"{home}\"\n"));
