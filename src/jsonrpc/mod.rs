@@ -20,6 +20,7 @@ mod scan;
 mod strings;
 #[cfg(test)]
 mod tests;
+mod tree;
 
 pub use envelope::scan;
 pub use fault::{Class, Fault, ScanError};
@@ -27,3 +28,4 @@ pub use id::{Id, IdKey};
 pub use members::{length, members};
 pub use message::{Body, Invocation, Limits, Message, Params, Payload, Raw, Reply, Response};
 pub use outline::Outline;
+pub use tree::{Elements, Kind, Members, Node, Tree, TreeError};

@@ -193,7 +193,7 @@ impl<'a> Scanner<'a> {
     }
 
     #[inline]
-    fn colon(&mut self) -> Result<(), ScanError> {
+    pub(super) fn colon(&mut self) -> Result<(), ScanError> {
         self.space()?;
         if !self.eat(b':') {
             return Err(self.expected("`:`"));
@@ -291,7 +291,7 @@ impl<'a> Scanner<'a> {
     }
 
     /// Passes over a number or a literal.
-    fn scalar(&mut self) -> Result<(), ScanError> {
+    pub(super) fn scalar(&mut self) -> Result<(), ScanError> {
         let literal = match self.peek() {
             Some(b'-' | b'0'..=b'9') => return self.number(),
             Some(b't') => "true",
