@@ -7,7 +7,7 @@ use crate::jsonrpc::fault::{Fault, ScanError};
 use crate::jsonrpc::fold;
 use crate::jsonrpc::id::Id;
 use crate::jsonrpc::message::{
-    Body, Invocation, Limits, Message, Params, Payload, Raw, Reply, Response, TOOLS_CALL,
+    Body, Invocation, Limits, Message, Params, Payload, Raw, Reply, Response, TOOLS_CALL, TOOLS_LIST,
 };
 use crate::jsonrpc::scan::{Key, Names, Scanner};
 
@@ -18,7 +18,7 @@ const ERA: &str = "io.modelcontextprotocol/protocolVersion";
 /// Members of the envelope.
 const ENVELOPE: [&str; 6] = ["jsonrpc", "id", "method", "params", "result", "error"];
 /// Members of `params` that are read here.
-const PARAMS: [&str; 5] = ["name", "arguments", "_meta", "requestId", "protocolVersion"];
+const PARAMS: [&str; 6] = ["name", "arguments", "_meta", "requestId", "cursor", "protocolVersion"];
 
 /// Reads one line (without its line end) as a message or, where `limits` has batches, as several.
 ///
@@ -199,6 +199,7 @@ fn params<'a>(scanner: &mut Scanner<'a>) -> Result<Option<Params<'a>>, ScanError
             "name" => &mut params.name,
             "arguments" => &mut params.arguments,
             "requestId" => &mut params.request_id,
+            "cursor" => &mut params.cursor,
             "protocolVersion" => &mut params.protocol_version,
             "_meta" => {
                 params.modern = meta(scanner)?;
@@ -248,7 +249,8 @@ impl Params<'_> {
     fn check(&self, method: &str) -> Result<(), Placed> {
         if let Some((meant, at)) = self.misspelt {
             // Elsewhere these may be names of something else; `_meta` means the same everywhere.
-            let decides = matches!(method, TOOLS_CALL | "initialize" | "notifications/cancelled");
+            let decides =
+                matches!(method, TOOLS_CALL | TOOLS_LIST | "initialize" | "notifications/cancelled");
             if decides || meant == "_meta" {
                 return Err((Some(at), Fault::Misspelt(meant)));
             }
@@ -277,7 +279,7 @@ fn result<'a>(scanner: &mut Scanner<'a>) -> Result<Reply<'a>, ScanError> {
     if !is_object(scanner, "result")? {
         return Err(scanner.fault(Fault::WrongType("result", "an object")));
     }
-    scanner.object(|scanner, key| {
+    let whole = scanner.object(|scanner, key| {
         let raw = scanner.value(Names::Any)?;
         match &*key.name {
             "isError" => is_error = raw == "true",
@@ -286,7 +288,7 @@ fn result<'a>(scanner: &mut Scanner<'a>) -> Result<Reply<'a>, ScanError> {
         }
         Ok(())
     })?;
-    Ok(Reply::Result { is_error, protocol_version })
+    Ok(Reply::Result { is_error, protocol_version, raw: Raw(whole) })
 }
 
 /// `error`: an object.

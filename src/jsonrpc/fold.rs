@@ -7,9 +7,9 @@
 /// Odd, with its bits well spread (the golden ratio).
 const FACTOR: u64 = 0x9e37_79b9_7f4a_7c15;
 
-/// The number of a name.
+/// The number of a name: equal for all that the least exact reader takes for one.
 #[inline]
-pub(super) fn folded(name: &str) -> u64 {
+pub fn folded(name: &str) -> u64 {
     if name.is_ascii() { ascii(name) } else { ascii(&name.chars().map(fold_char).collect::<String>()) }
 }
 

@@ -68,6 +68,8 @@ pub struct Params<'a> {
     pub arguments: Option<Raw<'a>>,
     /// `requestId`: what a `notifications/cancelled` takes back.
     pub request_id: Option<Raw<'a>>,
+    /// `cursor`: which page of a list is asked for; none for the first.
+    pub cursor: Option<Raw<'a>>,
     /// `protocolVersion` of an `initialize`.
     pub protocol_version: Option<Raw<'a>>,
     /// Whether `_meta` carries the protocol version, as every request of the modern era does.
@@ -94,6 +96,8 @@ pub enum Reply<'a> {
         is_error: bool,
         /// `protocolVersion`, in the answer to an `initialize`.
         protocol_version: Option<Raw<'a>>,
+        /// All of it.
+        raw: Raw<'a>,
     },
     /// `error`.
     Error {
@@ -144,3 +148,5 @@ impl<'a> Message<'a> {
 
 /// The method that calls a tool.
 pub(super) const TOOLS_CALL: &str = "tools/call";
+/// The method that lists them.
+pub const TOOLS_LIST: &str = "tools/list";

@@ -1,5 +1,6 @@
 //! The scanner against serde_json, and a table of messages that readers disagree about.
 
+use crate::jsonrpc::Raw;
 use proptest::prelude::*;
 use serde_json::{Map, Value};
 
@@ -203,7 +204,11 @@ fn answers_say_how_it_went() {
     };
     assert_eq!(
         reply(r#"{"result":{"content":[{"a":1,"a":2}],"isError":true},"jsonrpc":"2.0","id":1}"#),
-        Reply::Result { is_error: true, protocol_version: None },
+        Reply::Result {
+            is_error: true,
+            protocol_version: None,
+            raw: Raw(r#"{"content":[{"a":1,"a":2}],"isError":true}"#)
+        },
     );
     assert_eq!(
         reply(r#"{"jsonrpc":"2.0","id":null,"error":{"code":-32700,"message":"x"}}"#),

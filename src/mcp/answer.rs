@@ -15,6 +15,8 @@ use crate::policy::reason::Reason;
 const DECISION: &str = "io.github.caponier/decision";
 /// For what is well formed and refused all the same: outside the range that JSON-RPC and MCP keep.
 const REFUSED: i64 = -31_000;
+/// JSON-RPC: invalid params.
+const INVALID_PARAMS: i64 = -32_602;
 
 /// Where a refusal is written down: `<session>:<seq>`, when it could be.
 pub type EventId<'a> = Option<&'a str>;
@@ -40,6 +42,15 @@ pub fn refused_request(id: Option<&str>, refusal: &Refusal, code: i64, event: Ev
     let id = id.unwrap_or("null");
     format!(
         r#"{{"jsonrpc":"2.0","id":{id},"error":{{"code":{code},"message":{message},"data":{{"{DECISION}":{decision}}}}}}}"#
+    )
+}
+
+/// The error for a call of a tool that the client was not shown, as a server would say it.
+pub fn unknown_tool(id: &str, tool: &str, refusal: &Refusal, event: EventId<'_>) -> String {
+    let message = Value::from(format!("Unknown tool: {}", visible(tool, 128)));
+    let decision = decision(refusal, event);
+    format!(
+        r#"{{"jsonrpc":"2.0","id":{id},"error":{{"code":{INVALID_PARAMS},"message":{message},"data":{{"{DECISION}":{decision}}}}}}}"#
     )
 }
 

@@ -6,7 +6,8 @@
 
 use std::time::Instant;
 
-use crate::jsonrpc::{Body, Id, IdKey, Invocation, Limits, Message, Reply, Response};
+use crate::jsonrpc::{Body, Id, IdKey, Invocation, Limits, Message, Raw, Reply, Response, TOOLS_LIST};
+use crate::mcp::catalog::{Annotations, Catalog, Cursor, Listing};
 use crate::mcp::pending::{Asked, Call, Pending, Request};
 use crate::mcp::refusal::Refusal;
 use crate::mcp::tools::Rules;
@@ -47,10 +48,26 @@ pub enum Admitted {
     Other,
 }
 
+/// An answer that somebody waits for.
+#[derive(Debug)]
+pub struct Arrival {
+    /// What it answers.
+    pub request: Request,
+    /// For a `tools/list`: what the client is not shown, or why it is shown nothing.
+    pub listing: Result<Listing, Refusal>,
+}
+
+/// The page that a `tools/list` asks for. What is no string is a page that no server named.
+fn cursor(invocation: &Invocation<'_>) -> Cursor {
+    let Raw(raw) = invocation.params.cursor.filter(|cursor| cursor.0 != "null")?;
+    Some(Raw(raw).string().unwrap_or_default().into())
+}
+
 /// The gate of one session.
 #[derive(Debug)]
 pub struct Gate {
     rules: Rules,
+    catalog: Catalog,
     max_depth: u32,
     pending: Pending,
     calls: u64,
@@ -70,6 +87,7 @@ impl Gate {
     pub fn new(tools: &Tools, protocol: &Protocol) -> Result<Self, Error> {
         Ok(Gate {
             rules: Rules::new(tools)?,
+            catalog: Catalog::default(),
             max_depth: protocol.max_depth,
             pending: Pending::default(),
             calls: 0,
@@ -106,17 +124,30 @@ impl Gate {
 
     fn refuse_request(&self, id: &Id<'_>, invocation: &Invocation<'_>) -> Option<Refusal> {
         let tool = invocation.tool();
-        if let Some(refusal) = tool.as_deref().and_then(|tool| self.rules.refuse(tool)) {
+        if let Some(refusal) = tool.as_deref().and_then(|tool| self.refuse_tool(tool)) {
             return Some(refusal);
         }
         let in_flight = self.pending.get(id.key()).map(|request| &request.asked);
+        let lists = invocation.method == TOOLS_LIST;
         match (tool, in_flight) {
-            (_, Some(Asked::Call(_) | Asked::Cancelled)) | (Some(_), Some(_)) => {
+            // The answer to any of these must be told from every other.
+            (_, Some(Asked::Call(_) | Asked::Cancelled | Asked::Tools(_))) | (Some(_), Some(_)) => {
+                Some(Refusal::ambiguous(format!("the id {} is already in flight", id.raw())))
+            }
+            (None, Some(_)) if lists => {
                 Some(Refusal::ambiguous(format!("the id {} is already in flight", id.raw())))
             }
             (Some(_), None) if self.pending.is_full() => Some(Refusal::too_many(crate::mcp::pending::MAX)),
+            (None, None) if lists && self.pending.has_no_room() => {
+                Some(Refusal::too_many(crate::mcp::pending::MAX))
+            }
             _ => None,
         }
+    }
+
+    /// Whether the server has the tool, as far as its lists say, and whether it may be called.
+    fn refuse_tool(&self, tool: &str) -> Option<Refusal> {
+        self.catalog.refuse(tool).or_else(|| self.rules.refuse(tool))
     }
 
     /// Judges a message of the server's.
@@ -157,21 +188,38 @@ impl Gate {
                 Admitted::Call(number)
             }
             None => {
-                self.pending.insert(id, if initialize { Asked::Initialize } else { Asked::Other }, modern);
+                let asked = match &*invocation.method {
+                    "initialize" => Asked::Initialize,
+                    TOOLS_LIST => Asked::Tools(cursor(invocation)),
+                    _ => Asked::Other,
+                };
+                self.pending.insert(id, asked, modern);
                 Admitted::Request
             }
         }
     }
 
     /// An answer of the server's goes to the client: what it answers.
-    pub fn arrive(&mut self, _permit: Permit, response: &Response<'_>) -> Option<Request> {
+    pub fn arrive(&mut self, _permit: Permit, response: &Response<'_>) -> Option<Arrival> {
         let request = self.withdraw(response.id.as_ref()?.key())?;
-        if let (Asked::Initialize, Reply::Result { protocol_version: Some(version), .. }) =
-            (&request.asked, response.reply)
-        {
-            self.batches = version.string().as_deref() == Some(WITH_BATCHES);
+        let mut listing = Ok(Listing::default());
+        match (&request.asked, response.reply) {
+            (Asked::Initialize, Reply::Result { protocol_version: Some(version), .. }) => {
+                self.batches = version.string().as_deref() == Some(WITH_BATCHES);
+            }
+            (Asked::Tools(cursor), Reply::Result { raw, .. }) => {
+                let rules = &self.rules;
+                listing =
+                    self.catalog.learn(raw, cursor, request.modern, |tool| rules.refuse(tool).is_some());
+            }
+            _ => {}
         }
-        Some(request)
+        Some(Arrival { request, listing })
+    }
+
+    /// What the server said of a tool's behaviour, when it was listed.
+    pub fn annotations(&self, tool: &str) -> Option<Annotations> {
+        self.catalog.annotations(tool)
     }
 
     /// Whether somebody waits for an answer with this id.
@@ -309,7 +357,8 @@ mod tests {
         else {
             panic!("{last:?}")
         };
-        assert!(matches!(gate.arrive(permit, response), Some(Request { asked: Asked::Call(_), .. })));
+        let arrival = gate.arrive(permit, response).unwrap();
+        assert!(matches!(arrival.request.asked, Asked::Call(_)));
         assert_eq!(admit(&mut gate, &call(MAX, "t")), Ok(Admitted::Call(MAX as u64 + 1)));
         let numbers: Vec<u64> = gate.drain().iter().map(|call| call.number).collect();
         assert!(numbers.is_sorted() && numbers.len() == MAX);

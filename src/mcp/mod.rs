@@ -1,12 +1,13 @@
 //! The gate: a message in, a judgement out. No I/O, no clock: the caller says what time it is.
 //!
-//! [`gate`] decides, [`pending`] knows what is in flight, [`refusal`] says why not, [`answer`] tells whoever asked,
+//! [`gate`] decides, [`catalog`] knows the server's tools, [`pending`] knows what is in flight, [`refusal`] says why not, [`answer`] tells whoever asked,
 //! [`shape`] records arguments without their values, [`visible`] shows hostile text. The invariant: nothing is
 //! admitted without a [`gate::Permit`], and only a judgement makes one.
 //!
 //! Rests on the Model Context Protocol, revisions 2024-11-05 to 2026-07-28.
 
 pub mod answer;
+pub mod catalog;
 pub mod gate;
 pub mod pending;
 pub mod refusal;

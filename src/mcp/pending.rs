@@ -7,6 +7,7 @@ use std::collections::hash_map::Entry as Slot;
 use std::time::Instant;
 
 use crate::jsonrpc::{Id, IdKey};
+use crate::mcp::catalog::Cursor;
 
 /// Most calls in flight, and most other requests.
 pub const MAX: usize = 10_000;
@@ -29,6 +30,8 @@ pub enum Asked {
     Call(Call),
     /// `initialize`, whose answer says which version is spoken.
     Initialize,
+    /// `tools/list`: this page, whose answer is read and may be rewritten.
+    Tools(Cursor),
     /// Another request.
     Other,
     /// A call that was taken back; its answer may still come.
@@ -68,10 +71,15 @@ impl Pending {
         self.calls >= MAX
     }
 
+    /// Whether another request that is no call would not be kept.
+    pub(super) fn has_no_room(&self) -> bool {
+        self.requests.len() - self.calls >= MAX
+    }
+
     /// Keeps a request. The caller has made sure that its id is free, or that neither is a call.
     pub(super) fn insert(&mut self, id: &Id<'_>, asked: Asked, modern: bool) {
         let is_call = matches!(asked, Asked::Call(_));
-        if !is_call && self.requests.len() - self.calls >= MAX {
+        if !is_call && self.has_no_room() {
             return;
         }
         self.calls += usize::from(is_call);
@@ -97,9 +105,10 @@ impl Pending {
                 Some(call)
             }
             Asked::Cancelled => None,
-            // The protocol does not let a client take this back.
-            Asked::Initialize => {
-                slot.get_mut().asked = Asked::Initialize;
+            // The protocol does not let a client take the first back; the late answer to the second is read all the
+            // same, for whoever no longer waits for it may still look at it.
+            kept @ (Asked::Initialize | Asked::Tools(_)) => {
+                slot.get_mut().asked = kept;
                 None
             }
             Asked::Other => {

@@ -71,6 +71,32 @@ impl Refusal {
         Refusal::never(Reason::MessageDirection, detail, "this version of the protocol has no such message")
     }
 
+    /// An answer to `tools/list` that is no list of tools to every reader.
+    pub(super) fn not_a_list(detail: &str) -> Self {
+        let why_not =
+            "what cannot be read cannot be judged: nobody would know which tools the client was shown";
+        Refusal::never(Reason::MessageMalformed, format!("no list of tools: {detail}"), why_not)
+    }
+
+    /// A tool that the server does not list.
+    pub(super) fn unknown_tool(tool: &str) -> Self {
+        let detail = format!("the server's list of tools has no \"{tool}\"");
+        let why_not = "what a tool that was never shown does with its arguments cannot be known";
+        Refusal::never(Reason::ToolUnknown, detail, why_not)
+    }
+
+    /// A tool whose definition two readers could take for different ones.
+    pub(super) fn ambiguous_tool(detail: &str) -> Self {
+        let why_not =
+            "two readers could take its definition for different ones; the server's author can repair it";
+        Refusal::never(Reason::ToolAmbiguous, format!("the definition of this tool: {detail}"), why_not)
+    }
+
+    /// Whether it is told to the client as a tool that is not there.
+    pub fn is_unknown_tool(&self) -> bool {
+        matches!(self.denial.reason, Reason::ToolUnknown | Reason::ToolAmbiguous)
+    }
+
     /// Too many calls at once.
     pub(super) fn too_many(limit: usize) -> Self {
         let detail = format!("{limit} calls are in flight");

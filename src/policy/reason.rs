@@ -83,6 +83,10 @@ reasons! {
     ToolDenied = "tool.denied";
     /// A tool that no list names, while `tools.default` is `deny`.
     ToolNotListed = "tool.not-listed";
+    /// A tool that the server does not list.
+    ToolUnknown = "tool.unknown";
+    /// A tool whose definition two readers could take for different ones.
+    ToolAmbiguous = "tool.ambiguous";
     /// A line that is not one JSON-RPC message.
     MessageMalformed = "message.malformed";
     /// A message that two parsers could read differently.

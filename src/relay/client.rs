@@ -93,6 +93,8 @@ impl FromClient {
         let event = self.denied(message, refusal);
         let answer = if self.shared.gate().awaits(id.key()) {
             self.error(Some(id), refusal, None, event.as_deref())
+        } else if refusal.is_unknown_tool() {
+            answer::unknown_tool(id.raw(), tool, refusal, event.as_deref())
         } else {
             answer::refused_call(id.raw(), tool, invocation.params.modern, refusal, event.as_deref())
         };

@@ -8,9 +8,10 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use crate::event::{Direction, Outcome, text};
-use crate::jsonrpc::{Body, Class, Message, Outline, Payload, Reply, ScanError, frame, scan};
+use crate::jsonrpc::{Body, Class, Message, Outline, Payload, Reply, ScanError, TOOLS_LIST, frame, scan};
 use crate::mcp::answer;
-use crate::mcp::gate::Judgement;
+use crate::mcp::catalog::{Hidden, Listing};
+use crate::mcp::gate::{Arrival, Judgement};
 use crate::mcp::pending::{Asked, Request};
 use crate::mcp::refusal::Refusal;
 use crate::mcp::visible::visible;
@@ -41,32 +42,59 @@ impl FromServer {
         FromServer { shared, max_message, stdout }
     }
 
-    /// Judges one message and records what it ends.
-    fn pass(&self, message: &Message<'_>) -> Result<(), Box<Withheld>> {
-        let (request, reply) = {
+    /// Judges one message and records what it ends; its text, where that is not what the server wrote.
+    fn pass(&self, message: &Message<'_>) -> Result<Option<String>, Box<Withheld>> {
+        let (Arrival { request, listing }, reply) = {
             let mut gate = self.shared.gate();
             match (gate.judge_server(message), &message.body) {
                 (Judgement::Refuse(refusal), _) => {
                     return Err(Box::new(Withheld { refusal, request: None }));
                 }
                 (Judgement::Pass(permit), Body::Response(response)) => {
-                    let Some(request) = gate.arrive(permit, response) else { return Ok(()) };
-                    (request, response.reply)
+                    let Some(arrival) = gate.arrive(permit, response) else { return Ok(None) };
+                    (arrival, response.reply)
                 }
-                (Judgement::Pass(_), _) => return Ok(()),
+                (Judgement::Pass(_), _) => return Ok(None),
             }
         };
-        let Asked::Call(call) = &request.asked else { return Ok(()) };
+        let listing = match listing {
+            Ok(listing) => listing,
+            Err(refusal) => return Err(Box::new(Withheld { refusal, request: Some(request) })),
+        };
+        self.tell_hidden(&listing, message.raw.len());
+        let Asked::Call(call) = &request.asked else {
+            return Ok(listing.result.map(|result| instead(message, reply, &result)));
+        };
         let (outcome, error_code) = match reply {
             Reply::Result { is_error: false, .. } => (Outcome::Ok, None),
             Reply::Result { is_error: true, .. } => (Outcome::ToolError, None),
             Reply::Error { code } => (Outcome::RpcError, code),
         };
         let ending = Ending { outcome, error_code, bytes: message.raw.len(), reason: None };
-        self.shared.record.call_ends(call, ending).map_err(|unwritable| {
-            let refusal = Refusal::unwritable(&unwritable.detail);
-            Box::new(Withheld { refusal, request: Some(request) })
-        })
+        match self.shared.record.call_ends(call, ending) {
+            Ok(()) => Ok(None),
+            Err(unwritable) => {
+                let refusal = Refusal::unwritable(&unwritable.detail);
+                Err(Box::new(Withheld { refusal, request: Some(request) }))
+            }
+        }
+    }
+
+    /// Records each tool whose definition nobody could rely on. That the policy hides one is no event: its own line
+    /// says so, and every call of it leaves one.
+    fn tell_hidden(&self, listing: &Listing, bytes: usize) {
+        for Hidden { name, defect } in &listing.hidden {
+            let Some(refusal) = defect else { continue };
+            self.metered(|| {
+                let what = (Some(TOOLS_LIST.to_owned()), Some(name.clone()));
+                self.shared.record.denied(Direction::ServerToClient, what, refusal, bytes as u64);
+                let told = format!(
+                    "the tool \"{name}\" is not shown to the client ({}: {})",
+                    refusal.denial.reason, refusal.detail
+                );
+                self.shared.stderr.note(&visible(&told, COPIED));
+            });
+        }
     }
 
     /// A batch goes on whole, or an error takes the place of each answer in it.
@@ -75,13 +103,20 @@ impl FromServer {
             Judgement::Refuse(refusal) => Some(refusal),
             Judgement::Pass(_) => None,
         };
+        let mut texts = Vec::with_capacity(messages.len());
         let refused = match messages.iter().find_map(judged) {
             Some(refusal) => Some((0, Withheld { refusal, request: None })),
-            None => {
-                messages.iter().enumerate().find_map(|(n, message)| Some((n, *self.pass(message).err()?)))
-            }
+            None => messages.iter().enumerate().find_map(|(n, message)| match self.pass(message) {
+                Ok(text) => {
+                    texts.push(text);
+                    None
+                }
+                Err(withheld) => Some((n, *withheld)),
+            }),
         };
-        let Some((first, Withheld { refusal, request })) = refused else { return Action::FORWARD };
+        let Some((first, Withheld { refusal, request })) = refused else {
+            return batch_of(messages, &texts);
+        };
         self.dropped((None, None), &refusal, content);
         let waiting = messages.iter().skip(first).filter_map(|message| match &message.body {
             Body::Response(response) => self.shared.gate().withdraw(response.id.as_ref()?.key()),
@@ -112,7 +147,7 @@ impl FromServer {
             }
             // Nobody waits for this any more.
             Asked::Cancelled => None,
-            Asked::Initialize | Asked::Other => {
+            Asked::Initialize | Asked::Tools(_) | Asked::Other => {
                 Some(answer::refused_request(Some(&request.id), refusal, answer::code(refusal, None), event))
             }
         }
@@ -205,6 +240,26 @@ impl FromServer {
     }
 }
 
+/// A message with another result; all other bytes as they were.
+fn instead(message: &Message<'_>, reply: Reply<'_>, result: &str) -> String {
+    let Reply::Result { raw, .. } = reply else { return message.raw.to_owned() };
+    // The result is a piece of the message.
+    let start = raw.0.as_ptr().addr() - message.raw.as_ptr().addr();
+    let (before, rest) = message.raw.split_at(start);
+    let after = rest.get(raw.0.len()..).unwrap_or_default();
+    format!("{before}{result}{after}")
+}
+
+/// A batch, with other texts where there are some.
+fn batch_of(messages: &[Message<'_>], texts: &[Option<String>]) -> Action {
+    if texts.iter().all(Option::is_none) {
+        return Action::FORWARD;
+    }
+    let pieces: Vec<&str> =
+        messages.iter().zip(texts).map(|(message, text)| text.as_deref().unwrap_or(message.raw)).collect();
+    Action::instead(Some(format!("[{}]", pieces.join(","))))
+}
+
 /// Whether no reader finds a message in a line that is none: wherever one might begin to read (after what some take
 /// for a line end: Python's `splitlines`, Node's `readline`), it does not begin like one.
 fn is_harmless(content: &[u8]) -> bool {
@@ -227,7 +282,8 @@ impl Side for FromServer {
         let limits = self.shared.gate().limits();
         match scan(content, limits) {
             Ok(Payload::Single(message)) => match self.pass(&message) {
-                Ok(()) => Action::FORWARD,
+                Ok(None) => Action::FORWARD,
+                Ok(Some(text)) => Action::instead(Some(text)),
                 Err(withheld) => match *withheld {
                     Withheld { refusal, request: Some(request) } => {
                         Action::instead(self.withhold(request, &refusal, content.len() as u64))
