@@ -24,6 +24,8 @@ pub enum Standing {
 pub struct Condition {
     /// The session.
     pub session: String,
+    /// Its server; empty when its first line cannot be read.
+    pub server: String,
     /// How it stands.
     pub standing: Standing,
     /// Its last line has no newline.
@@ -68,6 +70,7 @@ impl Condition {
 /// Watches the lines of one session go by.
 #[derive(Debug, Default)]
 pub struct Watch {
+    server: Option<String>,
     has_end: bool,
     torn: bool,
     lost: u64,
@@ -77,6 +80,13 @@ pub struct Watch {
 impl Watch {
     /// Takes one line, whose event is `event`. Of nearly all lines only that name is looked at.
     pub fn take(&mut self, event: &[u8], line: &[u8]) {
+        if self.server.is_none() {
+            #[derive(Deserialize)]
+            struct Named {
+                server: String,
+            }
+            self.server = serde_json::from_slice::<Named>(line).ok().map(|named| named.server);
+        }
         match event {
             // Most sessions have all that they asked for.
             b"session.start" if memchr::memmem::find(line, b"\"degraded\":[]").is_none() => {
@@ -123,13 +133,14 @@ impl Watch {
     /// The outcome. `last` is the session's last file; whether somebody writes it is asked only where there is no
     /// `session.end`.
     pub fn finish(self, session: &str, last: Option<&File>) -> Condition {
-        let Watch { has_end, torn, lost, degraded } = self;
+        let Watch { server, has_end, torn, lost, degraded } = self;
         let standing = match (has_end, last) {
             (true, _) => Standing::Ended,
             (false, Some(file)) if is_held(file) => Standing::Running,
             (false, _) => Standing::Killed,
         };
-        Condition { session: session.to_owned(), standing, torn, lost, degraded }
+        let server = server.unwrap_or_default();
+        Condition { session: session.to_owned(), server, standing, torn, lost, degraded }
     }
 }
 

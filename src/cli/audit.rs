@@ -1,6 +1,7 @@
 //! `caponier audit`: investigate the log.
 
 mod filters;
+mod notices;
 mod query;
 mod verify;
 pub(in crate::cli) mod what;

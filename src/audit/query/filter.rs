@@ -108,6 +108,8 @@ pub struct Filter {
     pub since: Option<Moment>,
     /// Before.
     pub until: Option<Moment>,
+    /// No line at all: for what is to be known of the sessions alone.
+    pub nothing: bool,
 }
 
 /// Calls in flight whose tool is asked for, while the lines of one session go by.
@@ -127,6 +129,11 @@ impl Filter {
         self.since.is_some_and(|since| day.as_bytes() < &since[..10])
     }
 
+    /// Whether sessions of this server are asked for.
+    pub fn takes_server(&self, server: &str) -> bool {
+        self.server.as_ref().is_none_or(|pattern| pattern.matches(server))
+    }
+
     pub(super) fn takes_session(&self, session: &str) -> bool {
         self.session.as_ref().is_none_or(|asked| session.starts_with(asked.as_str()))
     }
@@ -134,6 +141,9 @@ impl Filter {
     /// The cheap test: `false` only when the line cannot match, and cannot change what is in flight. `event` is the
     /// name of its event.
     pub fn may_match(&self, line: &[u8], event: &[u8], flight: &Flight) -> bool {
+        if self.nothing {
+            return false;
+        }
         let has_event = self.event.is_empty()
             || std::str::from_utf8(event)
                 .is_ok_and(|event| self.event.iter().any(|pattern| pattern.matches(event)));
@@ -154,6 +164,7 @@ impl Filter {
     pub fn matches(&self, record: &Record<'_>, flight: &mut Flight) -> bool {
         let of_tool = self.tool.as_ref().is_none_or(|tool| flight.meets(tool, record));
         of_tool
+            && !self.nothing
             && self.holds_in_time(record)
             && (!self.denied || record.is_denied())
             && self.call.is_none_or(|call| record.calls().any(|of| of == call))

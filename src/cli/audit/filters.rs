@@ -61,6 +61,7 @@ impl Filters {
             exe: self.exe.clone(),
             since: self.since,
             until: self.until,
+            nothing: false,
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::io::{self, BufWriter, Write};
 use std::ops::ControlFlow;
+use std::path::Path;
 use std::process::ExitCode;
 
 use clap::Args;
@@ -9,9 +10,12 @@ use jiff::tz::TimeZone;
 use serde::Serialize;
 use serde_json::Value;
 
+use crate::audit::condition::Condition;
+use crate::audit::query::filter::Filter;
 use crate::audit::query::group::Groups;
 use crate::audit::query::{self, Answer, Error, Match, Note};
 use crate::cli::audit::filters::Filters;
+use crate::cli::audit::notices::{self, Held, Notices};
 use crate::cli::audit::{Folder, fail, is_closed, what};
 use crate::cli::term::escape::escape;
 use crate::cli::term::table::{Column, Table};
@@ -44,12 +48,13 @@ pub(super) fn run(args: &QueryArgs, directories: &Directories) -> ExitCode {
     let dir = args.folder.path(directories);
     let stdout = io::stdout();
     let terminal = Terminal::of(&stdout);
-    let mut answer = Rendered::new(args, terminal, BufWriter::new(stdout.lock()));
+    let filter = args.filters.filter();
+    let mut answer = Rendered::new(args, (&dir, &filter), terminal, BufWriter::new(stdout.lock()));
     let outcome = match args.limit {
         Some(0) if args.group_by.is_empty() => Ok(()),
-        _ => query::scan(&dir, &args.filters.filter(), &mut answer),
+        _ => query::scan(&dir, &filter, &mut answer),
     };
-    match outcome.and_then(|()| Ok(answer.finish()?)) {
+    match outcome.and_then(|()| answer.finish()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(Error::Answer(error)) if is_closed(&error) => ExitCode::SUCCESS,
         Err(error) => fail(&error, &dir),
@@ -75,6 +80,7 @@ const DENIED: &[Column] = &[
     Column::short("reason"),
     Column::short("layer"),
     Column::detail("remedy"),
+    Column::detail("id"),
 ];
 
 enum Form<'a> {
@@ -85,17 +91,20 @@ enum Form<'a> {
 }
 
 struct Rendered<'a, W: Write> {
-    out: W,
+    out: Held<W>,
     args: &'a QueryArgs,
+    scope: (&'a Path, &'a Filter),
     terminal: Terminal,
     form: Form<'a>,
     zone: TimeZone,
     found: u64,
     notes: Vec<Note>,
+    notices: Notices,
 }
 
 impl<'a, W: Write> Rendered<'a, W> {
-    fn new(args: &'a QueryArgs, terminal: Terminal, out: W) -> Self {
+    fn new(args: &'a QueryArgs, scope: (&'a Path, &'a Filter), terminal: Terminal, out: W) -> Self {
+        let out = if args.json || args.jsonl { Held::free(out) } else { Held::back(out) };
         let form = match (args.group_by.is_empty(), args.json, args.jsonl) {
             (false, json, _) => Form::Groups { groups: Groups::new(&args.group_by), json },
             (true, true, _) => Form::Json,
@@ -104,16 +113,36 @@ impl<'a, W: Write> Rendered<'a, W> {
                 Form::Table(Table::new(if args.filters.denied { DENIED } else { EVENTS }, terminal))
             }
         };
-        Rendered { out, args, terminal, form, zone: TimeZone::system(), found: 0, notes: Vec::new() }
+        let (zone, notices) = (TimeZone::system(), Notices::default());
+        Rendered { out, args, scope, terminal, form, zone, found: 0, notes: Vec::new(), notices }
     }
 
-    fn finish(mut self) -> io::Result<()> {
+    /// Sessions of which not all was read: what has to be told of them is found out by itself.
+    fn is_cut_short(&self) -> bool {
+        self.args.group_by.is_empty() && self.args.limit.is_some_and(|limit| self.found >= limit)
+    }
+
+    fn finish(mut self) -> Result<(), Error> {
+        if self.is_cut_short() {
+            self.notices = notices::survey(self.scope.0, self.scope.1)?;
+        }
+        self.out.release(&self.notices, self.terminal)?;
+        Ok(self.write_end()?)
+    }
+
+    fn write_end(mut self) -> io::Result<()> {
         match self.form {
             Form::Table(table) => table.finish(&mut self.out)?,
-            Form::Lines => {}
+            // The lines themselves and nothing else: what is to be known of them goes to stderr.
+            Form::Lines => {
+                let stderr = io::stderr();
+                self.notices.write(Terminal::of(&stderr), &mut stderr.lock())?;
+            }
             Form::Json => {
                 self.out.write_all(if self.found == 0 { b"{\"v\":1,\"events\":[" } else { b"\n" })?;
-                self.out.write_all(b"],\"notes\":")?;
+                self.out.write_all(b"],\"conditions\":")?;
+                serde_json::to_writer(&mut self.out, self.notices.json())?;
+                self.out.write_all(b",\"notes\":")?;
                 serde_json::to_writer(&mut self.out, &json_notes(&self.notes))?;
                 self.out.write_all(b"}\n")?;
             }
@@ -123,7 +152,9 @@ impl<'a, W: Write> Rendered<'a, W> {
                 let mut groups = groups.sorted();
                 groups.truncate(limit);
                 match json {
-                    true => json_groups(&mut self.out, &self.args.group_by, groups, &self.notes)?,
+                    true => {
+                        json_groups(&mut self.out, &self.args.group_by, groups, (&self.notices, &self.notes))?
+                    }
                     false => draw_groups(&mut self.out, self.terminal, &self.args.group_by, groups)?,
                 }
             }
@@ -136,7 +167,13 @@ impl<W: Write> Answer for Rendered<'_, W> {
     fn take(&mut self, found: &Match<'_>) -> io::Result<ControlFlow<()>> {
         self.found += 1;
         match &mut self.form {
-            Form::Table(table) => row(table, &mut self.out, found, self.args.filters.denied, &self.zone)?,
+            Form::Table(table) => {
+                row(table, &mut self.out, found, self.args.filters.denied, &self.zone)?;
+                if self.out.is_full() {
+                    let notices = notices::survey(self.scope.0, self.scope.1).map_err(io::Error::other)?;
+                    self.out.release(&notices, self.terminal)?;
+                }
+            }
             Form::Lines => writeln!(self.out, "{}", found.line)?,
             Form::Json => {
                 self.out.write_all(if self.found == 1 { b"{\"v\":1,\"events\":[\n" } else { b",\n" })?;
@@ -151,6 +188,11 @@ impl<W: Write> Answer for Rendered<'_, W> {
             Some(limit) if self.found >= limit => ControlFlow::Break(()),
             _ => ControlFlow::Continue(()),
         })
+    }
+
+    fn session(&mut self, condition: Condition) -> io::Result<()> {
+        self.notices.add_asked(condition, self.scope.1);
+        Ok(())
     }
 
     #[allow(clippy::print_stderr, reason = "notes go beside the answer")]
@@ -175,15 +217,15 @@ fn row(
     let time = what::local(&record.time, zone);
     let (calls, what, target) = (what::calls(record), what::what(record), what::target(record));
     let reason = record.reason.as_deref().unwrap_or("");
+    let id = format!("{}:{}", &*record.session, record.seq);
     if denied {
         let layer = record.layer.as_deref().unwrap_or("");
         let remedy = what::remedy(record);
-        let cells = [&*time, &record.server, &*calls, &*what, &*target, reason, layer, &*remedy];
+        let cells = [&*time, &record.server, &*calls, &*what, &*target, reason, layer, &*remedy, &*id];
         return table.row(out, Style::Plain, &cells);
     }
     let is_denied = record.is_denied();
     let result = if is_denied { reason } else { record.result.as_deref().unwrap_or("") };
-    let id = format!("{}:{}", &*record.session, record.seq);
     let style = if is_denied { Style::Red } else { Style::Plain };
     table.row(out, style, &[&*time, &record.server, &*calls, &*what, &*target, result, &*id])
 }
@@ -203,7 +245,7 @@ fn json_groups(
     out: &mut impl Write,
     fields: &[String],
     groups: Vec<query::group::Group>,
-    notes: &[Note],
+    (notices, notes): (&Notices, &[Note]),
 ) -> io::Result<()> {
     let groups = groups.into_iter().map(|group| {
         let values: serde_json::Map<String, Value> = fields.iter().cloned().zip(group.values).collect();
@@ -212,7 +254,7 @@ fn json_groups(
     let groups = Value::Array(groups.collect());
     serde_json::to_writer(
         &mut *out,
-        &serde_json::json!({"v": 1, "groups": groups, "notes": json_notes(notes)}),
+        &serde_json::json!({"v": 1, "groups": groups, "conditions": notices.json(), "notes": json_notes(notes)}),
     )?;
     out.write_all(b"\n")
 }
@@ -256,11 +298,12 @@ mod tests {
         Line::try_parse_from(std::iter::once("query").chain(words.split_whitespace())).unwrap().query
     }
 
-    fn answered(dir: &std::path::Path, words: &str) -> String {
+    fn answered(dir: &Path, words: &str) -> String {
         let args = args(words);
         let mut out = Vec::new();
-        let mut answer = Rendered::new(&args, Terminal::NONE, &mut out);
-        query::scan(dir, &args.filters.filter(), &mut answer).unwrap();
+        let filter = args.filters.filter();
+        let mut answer = Rendered::new(&args, (dir, &filter), Terminal::NONE, &mut out);
+        query::scan(dir, &filter, &mut answer).unwrap();
         answer.finish().unwrap();
         String::from_utf8(out).unwrap()
     }
