@@ -2,7 +2,9 @@
 
 mod filters;
 mod notices;
+mod overview;
 mod query;
+mod timeline;
 mod verify;
 pub(in crate::cli) mod what;
 
@@ -25,6 +27,7 @@ pub struct AuditArgs {
 #[derive(Debug, Subcommand)]
 enum Command {
     Query(Box<query::QueryArgs>),
+    Timeline(timeline::TimelineArgs),
     Verify(verify::VerifyArgs),
 }
 
@@ -45,6 +48,7 @@ impl Folder {
 pub fn run(args: &AuditArgs, directories: &Directories) -> ExitCode {
     match &args.command {
         Command::Query(args) => query::run(args, directories),
+        Command::Timeline(args) => timeline::run(args, directories),
         Command::Verify(args) => verify::run(args, directories),
     }
 }
@@ -62,4 +66,13 @@ fn fail(error: &dyn std::error::Error, dir: &Path) -> ExitCode {
 /// Whether the reader of our output went away, as `head` does: it has what it wanted.
 fn is_closed(error: &io::Error) -> bool {
     error.kind() == io::ErrorKind::BrokenPipe
+}
+
+/// The exit status of a report: a reader that has seen enough is no error.
+fn finish(written: io::Result<()>, dir: &Path) -> ExitCode {
+    match written {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) if is_closed(&error) => ExitCode::SUCCESS,
+        Err(error) => fail(&error, dir),
+    }
 }

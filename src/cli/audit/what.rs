@@ -64,6 +64,16 @@ pub(super) fn remedy<'a>(record: &'a Record<'_>) -> Cow<'a, str> {
     }
 }
 
+/// Microseconds, as people say them.
+pub(super) fn duration(micros: u64) -> String {
+    match micros {
+        0..1_000 => format!("{micros} \u{b5}s"),
+        1_000..1_000_000 => format!("{}.{} ms", micros / 1_000, micros % 1_000 / 100),
+        1_000_000..60_000_000 => format!("{}.{} s", micros / 1_000_000, micros % 1_000_000 / 100_000),
+        _ => format!("{} min {} s", micros / 60_000_000, micros % 60_000_000 / 1_000_000),
+    }
+}
+
 /// A stamp of the log in local time, to the millisecond; as it stands when it is none.
 pub(super) fn local(time: &str, zone: &TimeZone) -> String {
     match time.parse::<Timestamp>() {
@@ -111,6 +121,15 @@ mod tests {
             let told =
                 format!("{}|{}|{}|{}", what(&record), target(&record), calls(&record), remedy(&record));
             assert_eq!(told, expected);
+        }
+    }
+
+    #[test]
+    fn durations_are_short() {
+        for (micros, said) in
+            [(5, "5 \u{b5}s"), (1_550, "1.5 ms"), (2_300_000, "2.3 s"), (61_000_000, "1 min 1 s")]
+        {
+            assert_eq!(duration(micros), said);
         }
     }
 
