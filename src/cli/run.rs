@@ -124,6 +124,8 @@ fn prepare(args: RunArgs, around: &Surroundings, client: Option<String>) -> Resu
     let environment = server_environment(&args, &command, &policy, &folders)?;
     Ok(Request {
         context: explanations(around, &policy, args.audit_dir.as_deref()),
+        flags: added(&args),
+        workspace: args.workspace.as_ref().map_or_else(|| around.cwd.clone(), |dir| around.cwd.join(dir)),
         audit_dir: args.audit_dir.map_or_else(|| around.directories.audit(), |dir| around.cwd.join(dir)),
         state_dir: around.directories.state.clone(),
         cwd: around.cwd.clone(),
@@ -175,6 +177,16 @@ fn policy(args: &RunArgs, command: &Command, context: &context::Context) -> Resu
             message: diagnostic::problems(&problems, Style::stderr()),
         }),
     }
+}
+
+/// What the command line adds to the profile: the log has to tell, or nobody could judge again what was judged.
+fn added(args: &RunArgs) -> Vec<OsString> {
+    let paths = [("--read", &args.read), ("--write", &args.write), ("--exec", &args.exec)];
+    let paths = paths.into_iter().flat_map(|(flag, paths)| {
+        paths.iter().flat_map(move |path| [OsString::from(flag), path.clone().into_os_string()])
+    });
+    let names = args.pass_env.iter().flat_map(|name| [OsString::from("--pass-env"), name.clone()]);
+    paths.chain(names).collect()
 }
 
 /// The profile of a command for which none was named: what its runtime needs to start.

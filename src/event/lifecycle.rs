@@ -20,8 +20,14 @@ pub struct SessionStart {
     pub cwd: String,
     /// The profile's name.
     pub profile: String,
+    /// Its file; `<shipped>/NAME.toml` for one that is part of the program.
+    pub profile_file: String,
     /// The digest of the files that it is made of.
     pub profile_sha256: String,
+    /// What `run` was told to add to it, word by word: `--read`, `/notes` …
+    pub flags: Vec<String>,
+    /// What `${workspace}` stood for.
+    pub workspace: String,
     /// `dev` or `prod`.
     pub env: &'static str,
     /// The parent's program: the client, as far as we can see.

@@ -10,6 +10,7 @@ mod course;
 mod digest;
 mod start;
 
+use std::ffi::OsString;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -40,6 +41,10 @@ pub struct Request {
     pub environment: Environment,
     /// Where it starts.
     pub cwd: PathBuf,
+    /// What `${workspace}` stood for.
+    pub workspace: PathBuf,
+    /// What the command line added to the profile, word by word, for the record.
+    pub flags: Vec<OsString>,
     /// Its own folders.
     pub folders: Folders,
     /// The server's name in the log.

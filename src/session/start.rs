@@ -33,7 +33,13 @@ pub(super) fn session_start(
         exe_sha256,
         cwd: shown(&request.cwd),
         profile: policy.profile.name.clone(),
+        profile_file: match policy.profile.file.starts_with("<shipped>") {
+            true => shown(&policy.profile.file),
+            false => shown(&request.cwd.join(&policy.profile.file)),
+        },
         profile_sha256: policy.profile.sha256.clone(),
+        flags: request.flags.iter().map(|word| text(word.as_encoded_bytes()).into_owned()).collect(),
+        workspace: shown(&request.workspace),
         env: policy.profile.env.as_str(),
         client: request.client.clone(),
         user: user(),
