@@ -228,7 +228,8 @@ fn ask(
         return Ok(why::tool(&resolved, tool));
     }
     if let Some(host) = &question.host {
-        return Ok(why::host(host));
+        return why::host(&resolved, host)
+            .map_err(|error| Problem::new(Origin::command_line(), format!("--host {error}")).into());
     }
     let paths =
         [(Access::Read, &question.read), (Access::Write, &question.write), (Access::Execute, &question.exec)];

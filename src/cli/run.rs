@@ -47,6 +47,9 @@ pub struct RunArgs {
     /// Grant executing this program too (repeatable)
     #[arg(long, value_name = "PATH")]
     exec: Vec<PathBuf>,
+    /// Grant connecting to this host too (repeatable)
+    #[arg(long, value_name = "HOST:PORT")]
+    host: Vec<String>,
     /// Pass this environment variable on; its value is a secret (repeatable)
     #[arg(long, value_name = "NAME")]
     pass_env: Vec<OsString>,
@@ -162,8 +165,13 @@ fn policy(args: &RunArgs, command: &Command, context: &context::Context) -> Resu
         }
     };
     let pass_env = args.pass_env.iter().map(|name| name.to_string_lossy().into_owned()).collect();
-    let flags =
-        Flags { read: args.read.clone(), write: args.write.clone(), execute: args.exec.clone(), pass_env };
+    let flags = Flags {
+        read: args.read.clone(),
+        write: args.write.clone(),
+        execute: args.exec.clone(),
+        host: args.host.clone(),
+        pass_env,
+    };
     let request = profile::Request { profile: name, environment: args.env, flags };
     match profile::resolve(&request, context) {
         Ok(resolved) => {

@@ -186,6 +186,80 @@ pub struct SyscallDenied {
     pub count: u64,
 }
 
+/// `network.resolve`: a name that the server looked up.
+#[derive(Debug, Clone, Serialize)]
+pub struct NetworkResolve {
+    /// The name, as it was asked for when it is none.
+    pub host: String,
+    /// What was asked: `A`, `AAAA` …; `hosts` for a name that was resolved for the injected `/etc/hosts`.
+    pub query: String,
+    /// What the server was told.
+    pub addresses: Vec<String>,
+    /// Allowed or refused. Refused names never leave this machine.
+    pub verdict: Ruling,
+    /// Why.
+    pub reason: Option<Reason>,
+    /// Who.
+    pub layer: Option<Layer>,
+    /// What would allow it.
+    pub remedy: Option<String>,
+    /// Why nothing is proposed.
+    pub why_not: Option<String>,
+    /// `ok`, `NXDOMAIN`, `NODATA`, `SERVFAIL`.
+    pub result: &'static str,
+    /// Process.
+    pub pid: u32,
+    /// Its program.
+    pub exe: String,
+    /// Calls in flight.
+    pub calls: Vec<u64>,
+    /// How sure that is.
+    pub attribution: Attribution,
+    /// How many times in a row.
+    pub count: u64,
+}
+
+/// How a connection is made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Backend {
+    /// Through the supervisor, which reads the first bytes and requires them to name an allowed host.
+    Verify,
+    /// The server's socket itself, connected to the checked address.
+    Direct,
+    /// Nothing is connected: the server listens.
+    Listen,
+}
+
+/// `network.close`: the end of a connection, and what went over it.
+#[derive(Debug, Clone, Serialize)]
+pub struct NetworkClose {
+    /// The name, when one is known.
+    pub host: Option<String>,
+    /// The port.
+    pub port: u16,
+    /// The address.
+    pub address: String,
+    /// How it was made.
+    pub backend: Backend,
+    /// From the server; `null` when it could not be counted.
+    pub bytes_up: Option<u64>,
+    /// To the server; `null` when it could not be counted.
+    pub bytes_down: Option<u64>,
+    /// Since it was made.
+    pub duration_us: u64,
+    /// `closed`, `reset`, `refused`, `idle`, `session` (the session ended first).
+    pub cause: &'static str,
+    /// Process that made it.
+    pub pid: u32,
+    /// Its program.
+    pub exe: String,
+    /// Calls in flight when it ended.
+    pub calls: Vec<u64>,
+    /// How sure that is.
+    pub attribution: Attribution,
+}
+
 /// `network.connect`.
 #[derive(Debug, Clone, Serialize)]
 pub struct NetworkConnect {
@@ -195,6 +269,10 @@ pub struct NetworkConnect {
     pub port: u16,
     /// The address as asked.
     pub address: String,
+    /// The name in the TLS hello, or the host of the HTTP request, when it was looked at.
+    pub sni: Option<String>,
+    /// How it is made; `null` when it is not.
+    pub backend: Option<Backend>,
     /// Allowed or refused.
     pub verdict: Ruling,
     /// Why.

@@ -140,9 +140,17 @@ fn key(event: &Event) -> Option<(Key, bool)> {
             let what = format!("{} {}", it.nr, it.errno);
             folded(it.pid, (1, 0, Some(it.reason.code())), what, Ruling::Deny)
         }
-        Event::NetworkConnect(it) => {
-            folded(it.pid, (2, 0, None), format!("{} {}", it.address, it.port), it.verdict)
+        // An allowed connection stands alone: it has an end of its own.
+        Event::NetworkConnect(it) if it.verdict == Ruling::Deny => {
+            let what = format!("{} {} {}", it.address, it.port, it.sni.as_deref().unwrap_or_default());
+            folded(it.pid, (2, 0, it.reason.map(|reason| reason.code())), what, it.verdict)
         }
+        Event::NetworkResolve(it) if it.verdict == Ruling::Deny => folded(
+            it.pid,
+            (4, 0, it.reason.map(|reason| reason.code())),
+            format!("{} {}", it.host, it.query),
+            it.verdict,
+        ),
         Event::SocketUnix(it) => folded(it.pid, (3, 0, None), it.path.clone(), it.verdict),
         _ => None,
     }
@@ -153,6 +161,7 @@ fn add_one(event: &mut Event) {
         Event::FileAccess(it) => it.count += 1,
         Event::SyscallDenied(it) => it.count += 1,
         Event::NetworkConnect(it) => it.count += 1,
+        Event::NetworkResolve(it) => it.count += 1,
         Event::SocketUnix(it) => it.count += 1,
         _ => {}
     }

@@ -13,8 +13,9 @@ use std::borrow::Cow;
 use serde::Serialize;
 
 pub use crate::event::activity::{
-    AuditDegraded, AuditLost, CallEnd, CallStart, Direction, Evidence, FileAccess, FileAccessKind,
-    MessageDenied, NetworkConnect, Outcome, SocketUnix, StdoutNoise, SyscallDenied,
+    AuditDegraded, AuditLost, Backend, CallEnd, CallStart, Direction, Evidence, FileAccess, FileAccessKind,
+    MessageDenied, NetworkClose, NetworkConnect, NetworkResolve, Outcome, SocketUnix, StdoutNoise,
+    SyscallDenied,
 };
 pub use crate::event::emitter::{Emitter, Sink, Unwritable};
 pub use crate::event::lifecycle::{
@@ -45,8 +46,12 @@ pub enum Event {
     FileAccess(Box<FileAccess>),
     /// `syscall.denied`.
     SyscallDenied(Box<SyscallDenied>),
-    /// `network.connect`: while there is no network, only denials.
+    /// `network.resolve`.
+    NetworkResolve(Box<NetworkResolve>),
+    /// `network.connect`: a connection, or a listener, that was allowed or refused.
     NetworkConnect(Box<NetworkConnect>),
+    /// `network.close`.
+    NetworkClose(Box<NetworkClose>),
     /// `socket.unix`.
     SocketUnix(Box<SocketUnix>),
     /// `message.denied`.
@@ -81,7 +86,9 @@ impl Event {
             Event::CallEnd(_) => "call.end",
             Event::FileAccess(_) => "file.access",
             Event::SyscallDenied(_) => "syscall.denied",
+            Event::NetworkResolve(_) => "network.resolve",
             Event::NetworkConnect(_) => "network.connect",
+            Event::NetworkClose(_) => "network.close",
             Event::SocketUnix(_) => "socket.unix",
             Event::MessageDenied(_) => "message.denied",
             Event::StdoutNoise(_) => "stdout.noise",
@@ -105,6 +112,7 @@ impl Event {
             _ if !self.is_denial() => 0,
             Event::FileAccess(it) => it.count,
             Event::SyscallDenied(it) => it.count,
+            Event::NetworkResolve(it) => it.count,
             Event::NetworkConnect(it) => it.count,
             Event::SocketUnix(it) => it.count,
             _ => 1,
@@ -115,6 +123,7 @@ impl Event {
     pub fn is_denial(&self) -> bool {
         match self {
             Event::FileAccess(access) => access.verdict == Ruling::Deny,
+            Event::NetworkResolve(resolve) => resolve.verdict == Ruling::Deny,
             Event::NetworkConnect(connect) => connect.verdict == Ruling::Deny,
             Event::SocketUnix(socket) => socket.verdict == Ruling::Deny,
             Event::SyscallDenied(_) | Event::MessageDenied(_) => true,

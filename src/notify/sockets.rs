@@ -147,6 +147,8 @@ impl Broker {
             host: None,
             port,
             address,
+            sni: None,
+            backend: None,
             verdict: Ruling::Deny,
             reason: Some(denial.reason),
             layer: Some(denial.layer),

@@ -27,11 +27,11 @@ pub struct Summary {
     pub files_read: u64,
     /// Distinct files written, created, removed or renamed.
     pub files_written: u64,
-    /// Distinct hosts; always 0 while there is no network.
+    /// Distinct hosts that bytes went to or came from, or that were connected to.
     pub hosts: u64,
-    /// Bytes sent to hosts; always 0 while there is no network.
+    /// Bytes sent to hosts while it was in flight, whenever the connection was made.
     pub bytes_up: u64,
-    /// Bytes received from hosts; always 0 while there is no network.
+    /// Bytes received from hosts while it was in flight.
     pub bytes_down: u64,
     /// Programs executed.
     pub processes: u64,
@@ -48,6 +48,15 @@ pub enum Touch<'a> {
     Write(&'a str),
     /// A program was executed.
     Process,
+    /// A host was connected to, or bytes moved.
+    Host {
+        /// Its name, or its address.
+        host: &'a str,
+        /// Bytes that went out.
+        up: u64,
+        /// Bytes that came in.
+        down: u64,
+    },
     /// Something was refused.
     Denied,
 }
@@ -60,6 +69,7 @@ struct Flight {
     call: u64,
     read: BTreeSet<u64>,
     written: BTreeSet<u64>,
+    hosts: BTreeSet<u64>,
     summary: Summary,
 }
 
@@ -101,6 +111,11 @@ impl InFlight {
             match touch {
                 Touch::Read(path) => count(&mut flight.read, &mut flight.summary.files_read, path),
                 Touch::Write(path) => count(&mut flight.written, &mut flight.summary.files_written, path),
+                Touch::Host { host, up, down } => {
+                    count(&mut flight.hosts, &mut flight.summary.hosts, host);
+                    flight.summary.bytes_up = flight.summary.bytes_up.saturating_add(up);
+                    flight.summary.bytes_down = flight.summary.bytes_down.saturating_add(down);
+                }
                 Touch::Process => flight.summary.processes += 1,
                 Touch::Denied => flight.summary.denied += 1,
             }
@@ -150,5 +165,18 @@ mod tests {
         let summary = calls.end(7);
         assert_eq!((summary.files_read, summary.files_written, summary.denied), (2, 1, 1));
         assert_eq!(calls.end(7), Summary::default());
+    }
+
+    #[test]
+    fn bytes_count_for_the_calls_in_flight_when_they_flow() {
+        let calls = InFlight::default();
+        calls.begin(1);
+        calls.touch(Touch::Host { host: "a.com", up: 10, down: 0 });
+        calls.begin(2);
+        calls.touch(Touch::Host { host: "a.com", up: 1, down: 5 });
+        calls.touch(Touch::Host { host: "b.com", up: 0, down: 0 });
+        let (first, second) = (calls.end(1), calls.end(2));
+        assert_eq!((first.hosts, first.bytes_up, first.bytes_down), (2, 11, 5));
+        assert_eq!((second.hosts, second.bytes_up, second.bytes_down), (2, 1, 5));
     }
 }

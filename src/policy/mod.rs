@@ -5,13 +5,16 @@
 //! (which judges messages with it) and by `notify` (which explains denials with it). Every grant remembers the line
 //! that it came from, so that a record can name it.
 
+pub mod address;
 pub mod argument;
 pub mod calls;
 pub mod directories;
 pub mod ending;
 pub mod grant;
+pub mod host;
 pub mod injection;
 pub mod limits;
+pub mod network;
 pub mod protected;
 pub mod reason;
 pub mod sensitive;
@@ -26,6 +29,7 @@ use serde::Serialize;
 
 use crate::policy::grant::Grant;
 use crate::policy::limits::Limits;
+use crate::policy::network::Network;
 use crate::policy::tools::Tools;
 
 /// Everything that one run may do.
@@ -39,6 +43,8 @@ pub struct Policy {
     pub process: Process,
     /// Resource limits.
     pub limits: Limits,
+    /// Hosts.
+    pub network: Network,
     /// Which tools may be called.
     pub tools: Tools,
     /// Framing and message limits.

@@ -77,6 +77,32 @@ reasons! {
     SocketKind = "net.socket.kind";
     /// A network connection or listener, while the profile has no network.
     NetNone = "net.none";
+    /// A name, or a port of it, or an address, that `network.allow` does not list.
+    NetHostNotListed = "net.host.not-listed";
+    /// A name that is no host name in its one spelling.
+    NetHostMalformed = "net.host.malformed";
+    /// An address that no allowed name gave, and that is not listed itself.
+    NetAddressNotResolved = "net.address.not-resolved";
+    /// An address that is private, this machine's, link-local, or a metadata service.
+    NetAddressPrivate = "net.address.private";
+    /// A TLS hello for a name that is not one of the address's.
+    NetSniMismatch = "net.sni.mismatch";
+    /// A TLS hello without a name.
+    NetSniMissing = "net.sni.missing";
+    /// An HTTP request for a host that is not one of the address's, or that two readers could tell differently.
+    NetHttpHostMismatch = "net.http.host-mismatch";
+    /// A connection that did not begin with a TLS hello or an HTTP request, in time and in bounds.
+    NetHelloUnreadable = "net.hello.unreadable";
+    /// A send that would connect past `connect`.
+    NetFastOpen = "net.fast-open";
+    /// An address to listen on that `network.listen` does not list.
+    NetListenNotListed = "net.listen.not-listed";
+    /// More connections at a time than `network.connections`.
+    NetLimitConnections = "net.limit.connections";
+    /// More connections to one host than `network.rate`.
+    NetLimitRate = "net.limit.rate";
+    /// The broker cannot act on the server's sockets here.
+    NetUnavailable = "net.unavailable";
     /// A socket in the file system.
     UnixNotListed = "unix.not-listed";
     /// A tool that `tools.deny` names.

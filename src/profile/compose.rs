@@ -11,7 +11,8 @@ use std::time::Duration;
 
 use crate::policy::grant::Origin;
 use crate::policy::limits::Limits;
-use crate::policy::tools::Tools;
+use crate::policy::network::{CONNECTIONS, HostGrant, IDLE_TIMEOUT, LocalGrant, Network, RATE};
+use crate::policy::tools::{Rate, Tools};
 use crate::policy::{
     Arguments, Audit, Home, MIN_LANDLOCK_ABI, OnFailure, PathArguments, Protocol, Require, Requirement,
     Stdout, Sync,
@@ -19,6 +20,7 @@ use crate::policy::{
 use crate::profile::entry::Entry;
 use crate::profile::inherit::Member;
 use crate::profile::laws::{Scalars, list, settled};
+use crate::profile::network::{Section, settle_hosts, settle_local};
 use crate::profile::problem::Problem;
 use crate::profile::schema::Layer;
 use crate::profile::tool_laws::{self, Within};
@@ -40,6 +42,7 @@ pub(super) struct Composed {
     pub nested_seccomp: bool,
     pub home: Home,
     pub limits: Limits,
+    pub network: Network,
     pub tools: Tools,
     /// The folders of each rule with `within`, not expanded yet.
     pub within: Vec<Within>,
@@ -77,6 +80,7 @@ pub(super) fn compose(members: &[Member]) -> (Composed, Vec<Problem>) {
         nested_seccomp: scalars.pick("process.nested_seccomp", |l| &l.nested_seccomp, |on| *on, false),
         home: scalars.pick("process.home", |l| &l.home, |home| *home == Home::Private, Home::Session),
         limits: scalars.limits(),
+        network: scalars.network(),
         tools,
         within,
         protocol: scalars.protocol(),
@@ -97,6 +101,31 @@ impl Scalars<'_> {
             file_size: self.limit("limits.file_size", |l| &l.file_size, Some(GIB)),
             cpu_time: self.limit("limits.cpu_time", |l| &l.cpu_time, None::<Duration>),
             wall_time: self.limit("limits.wall_time", |l| &l.wall_time, None::<Duration>),
+        }
+    }
+
+    /// Hosts add; of the limits the lower is the stricter.
+    fn network(&mut self) -> Network {
+        let all = |list: fn(&Section) -> &[HostGrant]| -> Vec<HostGrant> {
+            self.members.iter().flat_map(|member| list(&member.layer.network).to_vec()).collect()
+        };
+        let own = |list: fn(&Section) -> &[LocalGrant]| -> Vec<LocalGrant> {
+            self.members.iter().flat_map(|member| list(&member.layer.network).to_vec()).collect()
+        };
+        let allow = settle_hosts(all(|section| &section.allow));
+        let (local, listen) = (own(|section| &section.local), own(|section| &section.listen));
+        Network {
+            allow,
+            local: settle_local(local),
+            listen: settle_local(listen),
+            connections: self.pick("network.connections", |l| &l.network.connections, |n| *n, CONNECTIONS),
+            rate: self.pick(
+                "network.rate",
+                |l| &l.network.rate,
+                |rate| rate.map_or(u64::MAX, Rate::hourly),
+                Some(RATE),
+            ),
+            idle_timeout: self.limit("network.idle_timeout", |l| &l.network.idle_timeout, Some(IDLE_TIMEOUT)),
         }
     }
 

@@ -24,6 +24,8 @@ pub struct Flags {
     pub write: Vec<PathBuf>,
     /// `--exec`.
     pub execute: Vec<PathBuf>,
+    /// `--host`.
+    pub host: Vec<String>,
     /// `--pass-env`: whatever the profile says of these names gives way; the caller passes them on itself.
     pub pass_env: Vec<String>,
 }

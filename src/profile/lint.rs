@@ -4,11 +4,13 @@ use std::path::Path;
 
 use globset::Glob;
 
-use crate::policy::grant::{Access, Grant};
+use crate::policy::grant::{Access, Grant, Origin};
+use crate::policy::host::Pattern;
 use crate::policy::sensitive::is_sensitive_name;
 use crate::policy::shells;
 use crate::policy::{Arguments, OnFailure, Policy};
 use crate::profile::compose::Composed;
+use crate::profile::network::is_open_to_others;
 use crate::profile::place;
 use crate::profile::problem::{Code, Warning};
 
@@ -42,6 +44,7 @@ pub(super) fn lint(policy: &Policy, composed: &Composed) -> Vec<Warning> {
     warnings.extend(without_reason(policy));
     warnings.extend(unprotected(composed));
     warnings.extend(settings(policy, composed));
+    warnings.extend(hosts(policy));
     warnings
 }
 
@@ -79,6 +82,95 @@ fn without_reason(policy: &Policy) -> impl Iterator<Item = Warning> {
             warning.help("write { path = \"…\", reason = \"…\" }, so that a reviewer can judge it")
         })
     })
+}
+
+/// Domains below which anybody can have a name of their own: a wildcard there is a wildcard for everyone.
+const MULTI_TENANT: &[&str] = &[
+    "amazonaws.com",
+    "appspot.com",
+    "azureedge.net",
+    "azurewebsites.net",
+    "blogspot.com",
+    "cloudapp.azure.com",
+    "cloudfront.net",
+    "cloudfunctions.net",
+    "core.windows.net",
+    "digitaloceanspaces.com",
+    "fastly.net",
+    "firebaseapp.com",
+    "firebaseio.com",
+    "fly.dev",
+    "github.io",
+    "gitlab.io",
+    "glitch.me",
+    "googleapis.com",
+    "googleusercontent.com",
+    "herokuapp.com",
+    "hf.space",
+    "netlify.app",
+    "ngrok-free.app",
+    "ngrok.app",
+    "ngrok.io",
+    "onrender.com",
+    "pages.dev",
+    "r2.dev",
+    "railway.app",
+    "repl.co",
+    "replit.dev",
+    "run.app",
+    "supabase.co",
+    "surge.sh",
+    "trycloudflare.com",
+    "vercel.app",
+    "web.app",
+    "wordpress.com",
+    "workers.dev",
+];
+
+/// What is wide about the hosts.
+fn hosts(policy: &Policy) -> Vec<Warning> {
+    let network = &policy.network;
+    let mut warnings = Vec::new();
+    for grant in &network.allow {
+        let at = format!("`network.allow` of {}:{}", grant.host, grant.port);
+        if let Pattern::Below(name) = &grant.host {
+            let is_below = |domain: &&&str| {
+                name.as_str() == **domain
+                    || name.as_str().strip_suffix(**domain).is_some_and(|front| front.ends_with('.'))
+            };
+            if let Some(domain) = MULTI_TENANT.iter().find(is_below) {
+                let message = format!("{at}: anybody can have a name below {domain}");
+                let warning = Warning::new(grant.origin.clone(), Code::MultiTenantHost, message);
+                warnings.push(warning.help("name the hosts that are needed"));
+            }
+        }
+        if grant.reason.is_none() {
+            warnings.push(no_reason(&grant.origin, &at, "host"));
+        }
+    }
+    for (key, list) in [("local", &network.local), ("listen", &network.listen)] {
+        for grant in list.iter().filter(|grant| grant.reason.is_none()) {
+            let at = format!("`network.{key}` of {}:{}", grant.host, grant.port);
+            warnings.push(no_reason(&grant.origin, &at, "host"));
+        }
+    }
+    for grant in network.listen.iter().filter(|grant| is_open_to_others(grant.host)) {
+        let message =
+            format!("`network.listen` of {}:{} can be reached from other machines", grant.host, grant.port);
+        warnings.push(Warning::new(grant.origin.clone(), Code::ListenOpen, message));
+    }
+    for grant in policy.filesystem.read.iter().filter(|_| !network.allow.is_empty()) {
+        if matches!(grant.path.to_str(), Some("/home" | "/root" | "/mnt" | "/media" | "/srv" | "/var")) {
+            let why = "is much to read for a server that may send it somewhere";
+            warnings.push(of(grant, Code::BroadReadNetwork, Access::Read, why));
+        }
+    }
+    warnings
+}
+
+fn no_reason(origin: &Origin, at: &str, key: &str) -> Warning {
+    let warning = Warning::new(origin.clone(), Code::NoReason, format!("{at} has no reason"));
+    warning.help(format!("write {{ {key} = \"…\", reason = \"…\" }}, so that a reviewer can judge it"))
 }
 
 fn unprotected(composed: &Composed) -> impl Iterator<Item = Warning> {

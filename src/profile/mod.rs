@@ -17,6 +17,7 @@ mod grants;
 mod inherit;
 mod laws;
 mod lint;
+mod network;
 mod place;
 pub mod problem;
 mod quantity;
@@ -44,6 +45,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::policy::directories::Directories;
 use crate::policy::grant::{Access, Origin};
+use crate::policy::network::Network;
 use crate::policy::{Environment, EnvironmentRules, Filesystem, Identity, Policy, Process};
 use crate::profile::compose::Composed;
 use crate::profile::context::Context;
@@ -109,11 +111,12 @@ pub fn resolve(request: &Request, context: &Context) -> Result<Resolved, Problem
     let env = environment_rules(&composed, &request.flags, &variables, &mut problems);
     let mut grants = collect(&composed, &variables, request, context);
     problems.append(&mut grants.problems);
+    let network = with_flags(composed.network.clone(), &request.flags, &mut problems);
     let (refused, noticed) = check::check(&grants, variables.private_home(), context);
     problems.extend(refused);
     refuse(problems)?;
     let mut warnings = std::mem::take(&mut grants.warnings);
-    let policy = assemble(&members, &composed, grants, env, request.environment);
+    let policy = assemble(&members, &composed, grants, env, network, request.environment);
     warnings.extend(noticed);
     warnings.extend(lint::lint(&policy, &composed));
     warnings.sort();
@@ -221,11 +224,23 @@ fn expand_value(value: &Sourced<String>, variables: &Variables<'_>) -> Result<St
     }
 }
 
+/// What `--host` adds.
+fn with_flags(mut network: Network, flags: &Flags, problems: &mut Vec<Problem>) -> Network {
+    let (allow, local, wrong) = network::flags(&flags.host);
+    problems.extend(wrong);
+    network.allow.extend(allow);
+    network.local.extend(local);
+    network.allow = network::settle_hosts(network.allow);
+    network.local = network::settle_local(network.local);
+    network
+}
+
 fn assemble(
     members: &[Member],
     composed: &Composed,
     grants: Grants,
     env: EnvironmentRules,
+    network: Network,
     environment: Environment,
 ) -> Policy {
     Policy {
@@ -243,6 +258,7 @@ fn assemble(
             home: composed.home,
         },
         limits: composed.limits.clone(),
+        network,
         tools: composed.tools.clone(),
         protocol: composed.protocol.clone(),
         audit: composed.audit.clone(),

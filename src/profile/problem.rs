@@ -102,6 +102,12 @@ codes! {
     Unlimited = "unlimited";
     /// A passed variable whose name looks like a credential's.
     PassedCredential = "passed-credential";
+    /// A wildcard below a domain where anybody can have a name.
+    MultiTenantHost = "multi-tenant-host";
+    /// An address to listen on that other machines can reach.
+    ListenOpen = "listen-open";
+    /// Reading very much, with a way out.
+    BroadReadNetwork = "broad-read-network";
     /// An argument of the command that looks like a path and grants nothing.
     ArgumentNotGranted = "argument-not-granted";
 }

@@ -14,6 +14,7 @@ use crate::policy::{
 };
 use crate::profile::entry::{self, Entry};
 use crate::profile::environment;
+use crate::profile::network;
 use crate::profile::problem::Problem;
 use crate::profile::source::Source;
 use crate::profile::suggest;
@@ -43,6 +44,7 @@ pub(super) struct Layer {
     pub file_size: Maybe<Option<u64>>,
     pub cpu_time: Maybe<Option<Duration>>,
     pub wall_time: Maybe<Option<Duration>>,
+    pub network: network::Section,
     pub tools: ToolKeys,
     pub max_message: Maybe<u64>,
     pub max_depth: Maybe<u32>,
@@ -87,7 +89,7 @@ fn root(mut table: Table<'_>, layer: &mut Layer, env: Environment) {
         limits(section, layer);
     }
     if let Some(section) = table.table("network") {
-        unenforced::network(section);
+        layer.network = network::section(section);
     }
     if let Some(section) = table.table("tools") {
         layer.tools = tool_keys::read(section);

@@ -1,8 +1,8 @@
 //! The keys that a profile may have by its format and that nothing enforces yet: their form is checked, and then they
 //! are refused.
 //!
-//! A rule that is accepted and not enforced is worse than none: its author believes in it. An empty list of hosts is
-//! no such rule, for no network is what there is.
+//! A rule that is accepted and not enforced is worse than none: its author believes in it. An empty list of sockets is
+//! no such rule, for none is what there is.
 
 use crate::policy::grant::Origin;
 use crate::profile::problem::Problem;
@@ -18,35 +18,17 @@ pub(super) fn report_with(reading: &Reading<'_>, origin: Origin, what: &str, hel
     reading.report(Problem::new(origin, format!("{what} is not enforced by this version")).help(help));
 }
 
-/// `[network]`.
-pub(super) fn network(mut table: Table<'_>) {
-    for key in ["allow", "local", "unix", "listen"] {
-        let found = table.strings(key);
-        let checks: fn(&str) -> bool =
-            if key == "unix" { |path| path.starts_with('/') } else { is_host_and_port };
-        for item in &found {
-            if checks(&item.value) {
-                continue;
-            }
-            let wanted = if key == "unix" { "an absolute path" } else { "HOST:PORT" };
-            let message = format!("`{}` is not {wanted}", item.value.escape_debug());
-            table.reading().report(Problem::new(item.origin.clone(), message));
-        }
-        if let Some(first) = found.first() {
-            let what = format!("`network.{key}` with entries");
-            let help = "leave the list empty: the server has no network at all";
-            report_with(table.reading(), first.origin.clone(), &what, help);
-        }
+/// The keys of `[network]` besides hosts and addresses.
+pub(super) fn network(table: &mut Table<'_>) {
+    let found = table.strings("unix");
+    for item in found.iter().filter(|item| !item.value.starts_with('/')) {
+        let message = format!("`{}` is not an absolute path", item.value.escape_debug());
+        table.reading().report(Problem::new(item.origin.clone(), message));
     }
-    table.finish();
-}
-
-fn is_host_and_port(text: &str) -> bool {
-    text.rsplit_once(':').is_some_and(|(host, port)| {
-        !host.is_empty()
-            && !host.contains(|c: char| c.is_whitespace() || c.is_control() || c == '/')
-            && port.parse::<u16>().is_ok_and(|port| port > 0)
-    })
+    if let Some(first) = found.first() {
+        let help = "leave the list empty: the server reaches no socket in the file system";
+        report_with(table.reading(), first.origin.clone(), "`network.unix` with entries", help);
+    }
 }
 
 /// The keys of `[protocol]` besides the framing limits and `stdout`.

@@ -4,12 +4,15 @@
 //! for paths that do not exist yet. The nearest grant that gives the access is the line that decides.
 
 use std::io;
+use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
 use crate::policy::Policy;
+use crate::policy::address::{Place, place};
 use crate::policy::grant::{Access, Grant, Origin};
+use crate::policy::host::{self, Host};
 use crate::policy::protected::is_protected;
 use crate::policy::reason::Reason;
 use crate::policy::shells::is_shell_name;
@@ -18,7 +21,7 @@ use crate::policy::verdict::{Denial, Layer, Remedy, Ruling};
 use crate::profile::Resolved;
 use crate::profile::context::Context;
 use crate::profile::lint;
-use crate::profile::place::{Place, Places};
+use crate::profile::place::{Place as PathPlace, Places};
 use crate::profile::refusal::Refusals;
 use crate::profile::runtime;
 
@@ -47,6 +50,14 @@ pub enum Error {
         path: String,
         /// What the kernel said.
         source: io::Error,
+    },
+    /// What was asked is no host with a port.
+    #[error("{host} {error}")]
+    NotAHost {
+        /// As it was typed.
+        host: String,
+        /// What is wrong with it.
+        error: host::Error,
     },
 }
 
@@ -117,7 +128,7 @@ fn giving(policy: &Policy, access: Access) -> Vec<&[Grant]> {
 struct Query<'q> {
     resolved: &'q Resolved,
     places: &'q Places,
-    place: &'q Place,
+    place: &'q PathPlace,
     access: Access,
 }
 
@@ -130,7 +141,7 @@ impl<'q> Query<'q> {
             .filter(|grant| grant.path.is_absolute())
             .filter_map(|grant| {
                 // A grant that does not exist was left out of the plan.
-                let place = self.places.find(&grant.path).ok().filter(Place::exists)?;
+                let place = self.places.find(&grant.path).ok().filter(PathPlace::exists)?;
                 Some((place.distance(self.place)?, grant))
             })
             .min_by_key(|(distance, grant)| (*distance, grant.origin.clone()))
@@ -225,9 +236,83 @@ pub fn tool(resolved: &Resolved, tool: &str) -> Answer {
     }
 }
 
-/// Whether a host may be reached: never, while there is no network.
-pub fn host(host: &str) -> Answer {
-    let because = format!("{host}: the server has no network");
-    let remedy = Remedy::WhyNot("this version enforces no network rules, so it grants none".into());
-    Answer::deny(Reason::NetNone, Layer::Network, remedy, None, because)
+/// Whether a host may be reached, as far as a name or an address tells: where a name leads is looked at when it is
+/// looked up.
+pub fn host(resolved: &Resolved, asked: &str) -> Result<Answer, Error> {
+    let network = &resolved.policy.network;
+    let not_a_host = |error| Error::NotAHost { host: asked.to_owned(), error };
+    let (text, port) = host::split_port(asked, 1).map_err(not_a_host)?;
+    let host = match Host::parse(text) {
+        Ok(host) => host,
+        Err(error) => {
+            let remedy = Remedy::WhyNot("no entry can name what could be read in two ways".into());
+            let because = format!("{text} {error}");
+            return Ok(Answer::deny(Reason::NetHostMalformed, Layer::Network, remedy, None, because));
+        }
+    };
+    let because = |reason: &Option<String>, what: String| match reason {
+        Some(reason) => format!("{what} is granted: {reason}"),
+        None => format!("{what} is granted"),
+    };
+    if network.is_empty() {
+        let because = format!("{asked}: the profile has no network");
+        return Ok(Answer::deny(Reason::NetNone, Layer::Network, allowing(&host, port), None, because));
+    }
+    let granted = match &host {
+        Host::Name(name) if name.as_str() == "localhost" => {
+            let local = network.is_local(Ipv4Addr::LOCALHOST.into(), port);
+            local.map(|grant| (&grant.origin, because(&grant.reason, format!("{}:{port}", grant.host))))
+        }
+        Host::Name(name) => network
+            .allows(name, port)
+            .map(|grant| (&grant.origin, because(&grant.reason, format!("{}:{port}", grant.host)))),
+        Host::Address(address) => network
+            .literal(*address, port)
+            .map(|grant| (&grant.origin, because(&grant.reason, format!("{}:{port}", grant.host))))
+            .or_else(|| {
+                let local = network.is_local(*address, port);
+                local.map(|grant| (&grant.origin, because(&grant.reason, format!("{}:{port}", grant.host))))
+            }),
+    };
+    if let Some((line, because)) = granted {
+        return Ok(Answer::allow(Some(line.clone()), because));
+    }
+    let (reason, because) = match &host {
+        Host::Name(name) if !network.ports(name).is_empty() => {
+            let ports: Vec<String> = network.ports(name).iter().map(u16::to_string).collect();
+            let because = format!("{name} is listed for port {}, not for {port}", ports.join(", "));
+            (Reason::NetHostNotListed, because)
+        }
+        Host::Name(name) => (Reason::NetHostNotListed, format!("no line of `network.allow` names {name}")),
+        Host::Address(address) if place(*address) != Place::Public => {
+            (Reason::NetAddressPrivate, format!("{address} is not an address on the internet"))
+        }
+        Host::Address(address) => {
+            (Reason::NetAddressNotResolved, format!("{address} is not listed, and no name was looked up"))
+        }
+    };
+    Ok(Answer::deny(reason, Layer::Network, allowing(&host, port), None, because))
+}
+
+/// The line that would allow a host, if a profile may have it.
+fn allowing(host: &Host, port: u16) -> Remedy {
+    let own = match host {
+        Host::Name(name) => name.is_localhost(),
+        Host::Address(address) => match place(*address) {
+            Place::Never => {
+                return Remedy::WhyNot(
+                    "no profile can grant it: it is link-local, a metadata service, or no host's address"
+                        .into(),
+                );
+            }
+            Place::Loopback => true,
+            Place::Private => {
+                let entry = serde_json::Value::from(format!("{host}:{port}"));
+                return Remedy::Line(format!("network.allow = [{{ host = {entry}, private = true }}]"));
+            }
+            Place::Public => false,
+        },
+    };
+    let key = if own { "network.local" } else { "network.allow" };
+    Remedy::Line(adding(key, &format!("{host}:{port}")))
 }

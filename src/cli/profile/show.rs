@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use crate::cli::diagnostic::{Style, escape};
-use crate::policy::grant::Grant;
+use crate::policy::grant::{Grant, Origin};
 use crate::profile::Resolved;
 
 /// Where a line comes from that no file wrote.
@@ -33,6 +33,7 @@ pub(super) fn text(resolved: &Resolved, style: Style) -> String {
     report.scalar("process", "nested_seccomp", &policy.process.nested_seccomp.to_string());
     report.scalar("process", "home", &word(&policy.process.home));
     report.limits();
+    report.network();
     report.tools();
     report.section("protocol");
     report.scalar("protocol", "max_message", &bytes(Some(policy.protocol.max_message)));
@@ -109,6 +110,35 @@ impl Report<'_> {
         self.scalar("limits", "file_size", &bytes(limits.file_size));
         self.scalar("limits", "cpu_time", &time(limits.cpu_time));
         self.scalar("limits", "wall_time", &time(limits.wall_time));
+    }
+
+    fn network(&mut self) {
+        let network = &self.resolved.policy.network;
+        self.section("network");
+        if network.allow.is_empty() {
+            let _ = writeln!(self.text, "{:8} nothing", "allow");
+        }
+        for grant in &network.allow {
+            let private = if grant.private { " (private)" } else { "" };
+            let host = format!("{}:{}{private}", grant.host, grant.port);
+            self.entry("allow", &host, grant.reason.as_deref(), &grant.origin);
+        }
+        for (key, list) in [("local", &network.local), ("listen", &network.listen)] {
+            for grant in list {
+                let host = format!("{}:{}", grant.host, grant.port);
+                self.entry(key, &host, grant.reason.as_deref(), &grant.origin);
+            }
+        }
+        self.scalar("network", "connections", &network.connections.to_string());
+        let rate = network.rate.map_or_else(|| "none".to_owned(), |rate| rate.to_string());
+        self.scalar("network", "rate", &rate);
+        self.scalar("network", "idle_timeout", &time(network.idle_timeout));
+    }
+
+    fn entry(&mut self, key: &str, what: &str, reason: Option<&str>, origin: &Origin) {
+        let reason = reason.map_or(String::new(), |reason| format!("  # {}", escape(reason)));
+        let origin = place(origin.line, &origin.file);
+        let _ = writeln!(self.text, "{key:8} {what:44} {}{reason}", escape(&origin));
     }
 
     fn tools(&mut self) {

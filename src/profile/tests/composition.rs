@@ -162,9 +162,13 @@ fn base() -> impl Strategy<Value = String> {
         prop::option::of(prop::sample::select(vec!["allow", "deny"])),
         prop::option::of(4..8u32),
         prop::collection::vec(prop::sample::select(vec!["x*", "y", "z"]), 0..3),
-        prop::collection::vec(prop::sample::select(vec!["x", "w*"]), 0..3),
+        (
+            prop::collection::vec(prop::sample::select(vec!["x", "w*"]), 0..3),
+            prop::collection::vec(prop::sample::select(vec!["a.com:443", "*.b.com:80", "A.com.:443"]), 0..3),
+            prop::option::of(prop::sample::select(vec!["1/s", "9/min", "none"])),
+        ),
     )
-        .prop_map(|(folders, processes, home, default, abi, deny, allow)| {
+        .prop_map(|(folders, processes, home, default, abi, deny, (allow, hosts, rate))| {
             let read: Vec<String> = folders.iter().map(|folder| format!("\"$ROOT/work/{folder}\"")).collect();
             let mut body = format!(
                 "[filesystem]\nread = [{}]\n[tools]\ndeny = {deny:?}\nallow = {allow:?}\n",
@@ -173,6 +177,8 @@ fn base() -> impl Strategy<Value = String> {
             body += &default.map_or(String::new(), |default| format!("default = \"{default}\"\n"));
             body += &processes.map_or(String::new(), |number| format!("[limits]\nprocesses = {number}\n"));
             body += &home.map_or(String::new(), |home| format!("[process]\nhome = \"{home}\"\n"));
+            body += &format!("[network]\nallow = {hosts:?}\n");
+            body += &rate.map_or(String::new(), |rate| format!("rate = \"{rate}\"\n"));
             body += &abi.map_or(String::new(), |abi| format!("[require]\nlandlock_abi = {abi}\n"));
             body
         })
@@ -217,6 +223,10 @@ proptest! {
         prop_assert!(two.require.landlock_abi >= one.require.landlock_abi);
         for pattern in &one.tools.deny {
             prop_assert!(two.tools.deny.iter().any(|other| other.glob == pattern.glob));
+        }
+        prop_assert!(two.network.rate.map_or(u64::MAX, |rate| rate.hourly()) <= one.network.rate.map_or(u64::MAX, |rate| rate.hourly()) || one.network.rate == Some(crate::policy::network::RATE));
+        for grant in &one.network.allow {
+            prop_assert!(two.network.allow.iter().any(|other| (&other.host, other.port) == (&grant.host, grant.port)));
         }
         for grant in &one.filesystem.read {
             prop_assert!(two.filesystem.read.iter().any(|other| other.path == grant.path));

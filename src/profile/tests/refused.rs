@@ -273,7 +273,104 @@ fn why_names_the_line_that_decides() {
     assert_eq!(why::tool(&resolved, "file_delete_all").verdict, Ruling::Deny);
     assert_eq!(why::tool(&resolved, "file_delete_all").line.unwrap().line, 6);
     assert_eq!(why::tool(&resolved, "read_file").verdict, Ruling::Allow);
-    assert_eq!(why::host("example.com:443").denial.unwrap().reason, Reason::NetNone);
+    let host = why::host(&resolved, "example.com:443").unwrap();
+    assert_eq!(host.denial.unwrap().reason, Reason::NetNone);
+}
+
+#[test]
+fn why_knows_hosts_and_its_remedies_are_lines() {
+    let user = User::new();
+    let body = "[network]\nallow = [\n\"api.github.com:443\", \"*.example.com:443\",\n{ host = \"10.1.2.3:80\", private = true } ]\n\
+                local = [\"localhost:5432\"]";
+    let resolved = user.of(body).unwrap();
+    let ask = |host: &str| {
+        let answer = why::host(&resolved, host).unwrap();
+        (answer.denial.map(|denial| denial.reason), answer.line.map(|line: Origin| line.line))
+    };
+    assert_eq!(ask("API.github.com.:443"), (None, Some(4)));
+    assert_eq!(ask("a.b.example.com:443"), (None, Some(4)));
+    assert_eq!(ask("10.1.2.3:80"), (None, Some(5)));
+    assert_eq!(ask("localhost:5432"), (None, Some(6)));
+    assert_eq!(ask("127.0.0.1:5432"), (None, Some(6)));
+    for (host, reason) in [
+        ("example.com:443", Reason::NetHostNotListed),
+        ("api.github.com:22", Reason::NetHostNotListed),
+        ("notexample.com:443", Reason::NetHostNotListed),
+        ("10.1.2.4:80", Reason::NetAddressPrivate),
+        ("localhost:5433", Reason::NetHostNotListed),
+        ("127.0.0.1:6379", Reason::NetAddressPrivate),
+        ("169.254.169.254:80", Reason::NetAddressPrivate),
+        ("93.184.216.34:443", Reason::NetAddressNotResolved),
+        ("0x7f.1:80", Reason::NetHostMalformed),
+        ("evil.com\0.example.com:443", Reason::NetHostMalformed),
+    ] {
+        let denial = why::host(&resolved, host).unwrap().denial.unwrap();
+        assert_eq!(denial.reason, reason, "{host}");
+        let Some(line) = denial.remedy.line() else { continue };
+        let granted = user.of(line).unwrap();
+        assert_eq!(why::host(&granted, host).unwrap().verdict, Ruling::Allow, "{line}");
+    }
+    let never = why::host(&resolved, "169.254.169.254:80").unwrap();
+    assert_eq!(never.denial.unwrap().remedy.line(), None);
+    assert!(why::host(&resolved, "example.com").is_err(), "a host without a port is no question");
+}
+
+#[test]
+fn hosts_that_no_profile_can_grant() {
+    let user = User::new();
+    for (entry, why) in [
+        ("\"api.github.com\"", "has no port"),
+        ("\"a.com:0\"", "has no port between"),
+        ("\"*.com:443\"", "covers a whole top-level domain"),
+        ("\"*:443\"", "has a star"),
+        ("\"0x7f.1:80\"", "would be taken for an address"),
+        ("\"b\u{fc}cher.example:443\"", "is not ASCII"),
+        ("\"10.0.0.1:80\"", "is a private address"),
+        ("{ host = \"169.254.169.254:80\", private = true }", "can be granted by no profile"),
+        ("{ host = \"[fd00:ec2::254]:80\", private = true }", "can be granted by no profile"),
+        ("\"[::ffff:10.0.0.1]:80\"", "in IPv6 dress"),
+        ("\"127.0.0.1:80\"", "is this machine"),
+        ("\"localhost:80\"", "is this machine"),
+        ("{ reason = \"x\" }", "has no `host`"),
+        ("443", "it must be HOST:PORT"),
+    ] {
+        let report = user.wrong(&format!("[network]\nallow = [{entry}]"));
+        assert!(report.starts_with("3:") && report.contains(why), "{entry}: {report}");
+    }
+    for (key, entry, why) in [
+        ("local", "93.184.216.34:80", "is not a loopback address"),
+        ("local", "example.com:80", "is not this machine"),
+        ("local", "localhost:0", "has no port between"),
+        ("listen", "example.com:80", "is not this machine"),
+    ] {
+        let report = user.wrong(&format!("[network]\n{key} = [\"{entry}\"]"));
+        assert!(report.starts_with("3:") && report.contains(why), "{entry}: {report}");
+    }
+}
+
+#[test]
+fn the_flag_adds_a_host_and_this_machine_goes_where_it_belongs() {
+    let mut user = User::new();
+    user.flags.host = ["example.com:443", "10.0.0.1:80", "localhost:5432"].map(String::from).to_vec();
+    let network = user.of("").unwrap().policy.network;
+    let shown: Vec<String> = network
+        .allow
+        .iter()
+        .map(|grant| format!("{}:{} {}", grant.host, grant.port, grant.private))
+        .collect();
+    assert_eq!(shown, ["example.com:443 false", "10.0.0.1:80 true"]);
+    assert_eq!(network.local.len(), 1);
+    user.flags.host = vec!["*.com:443".into()];
+    let report = user.report(&user.of("").unwrap_err());
+    assert_eq!(report, "command line: --host `*.com:443` covers a whole top-level domain");
+}
+
+#[test]
+fn wide_hosts_are_warned_of() {
+    let body = "[network]\nallow = [{ host = \"*.github.io:443\", reason = \"x\" }, \"a.com:443\"]\nlisten = [\"0.0.0.0:80\"]";
+    let warnings = User::new().of(body).unwrap().warnings;
+    let of = |code| warnings.iter().filter(|warning| warning.code == code).count();
+    assert_eq!((of(Code::MultiTenantHost), of(Code::ListenOpen), of(Code::NoReason)), (1, 1, 2));
 }
 
 #[test]

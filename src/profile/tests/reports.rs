@@ -68,10 +68,7 @@ fn a_version_is_required() {
 #[test]
 fn what_is_not_enforced_is_refused_with_its_line() {
     let written = [
-        ("[network]\nallow = [\"api.github.com:443\"]", "`network.allow` with entries"),
-        ("[network]\nlocal = [\"localhost:5432\"]", "`network.local` with entries"),
         ("[network]\nunix = [\"/run/x.sock\"]", "`network.unix` with entries"),
-        ("[network]\nlisten = [\"127.0.0.1:80\"]", "`network.listen` with entries"),
         ("[tools]\nask = [\"write_file\"]", "`tools.ask`"),
         ("[tools]\ndefault = \"ask\"", "`tools.default = \"ask\"`"),
         ("[tools]\ncalls = \"60/min\"", "`tools.calls`"),
@@ -99,7 +96,7 @@ fn the_form_of_what_is_not_enforced_is_checked_too() {
                 }\n[confirm]\nchannels = [\"pigeon\"]\n";
     let report = User::new().wrong(body);
     for part in [
-        "3:10: `api.github.com` is not HOST:PORT",
+        "3:10: `api.github.com` has no port",
         "`tools.rule.x.calls`: `often` is not a rate",
         "unknown key `tools.rule.x.argument.path.witin` | did you mean `within`?",
         "`confirm.channels` cannot hold \"pigeon\"",
