@@ -1,6 +1,6 @@
 //! caponier runs a local MCP server in a pen: confined by the kernel, judged at every message, recorded on one timeline.
 //!
-//! The floors, from the top: `cli` → `session` → `notify` → `supervisor relay audit` → `sandbox mcp profile event`
+//! The floors, from the top: `cli` → `session` → `notify learn` → `supervisor relay audit` → `sandbox mcp profile event`
 //! → `policy jsonrpc sys`. A module imports only from floors below it; `tests/architecture.rs` enforces that, and
 //! `docs/ARCHITECTURE.md` tells why.
 
@@ -8,6 +8,7 @@ pub mod audit;
 pub mod cli;
 pub mod event;
 pub mod jsonrpc;
+pub mod learn;
 pub mod mcp;
 pub mod notify;
 pub mod policy;

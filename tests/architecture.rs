@@ -18,6 +18,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("session", 5),
     ("notify", 4),
     ("learn", 4),
+    ("learn", 4),
     ("supervisor", 3),
     ("relay", 3),
     ("network", 3),

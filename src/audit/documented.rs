@@ -37,6 +37,7 @@ fn session_events() -> Vec<Event> {
             flags: vec![],
             workspace: String::new(),
             env: "prod",
+            observe: false,
             client: None,
             user: String::new(),
             kernel: String::new(),
@@ -61,6 +62,7 @@ fn session_events() -> Vec<Event> {
             ppid: 1,
             exe: String::new(),
             argv: vec![],
+            would: Some(Ruling::Allow),
             calls: vec![],
             attribution: Attribution::None,
         }),
@@ -166,6 +168,7 @@ fn refusals() -> Vec<Event> {
 
 fn all_events() -> Vec<Event> {
     let mut access = sample::access("/x");
+    access.would = Some(Ruling::Deny);
     access.asked = Some(String::new());
     let (reason, layer) = (Reason::FsProc, Layer::Broker);
     access.deny(&Denial { reason, layer, remedy: Remedy::Line(String::new()) });

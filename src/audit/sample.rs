@@ -30,6 +30,7 @@ pub(crate) fn access(path: &str) -> FileAccess {
         calls: vec![1],
         attribution: Attribution::Sole,
         evidence: Evidence::Predicted,
+        would: None,
         count: 1,
     }
 }

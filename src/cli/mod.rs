@@ -6,6 +6,7 @@ pub mod audit;
 mod demo;
 pub mod diagnostic;
 pub mod exit;
+pub mod learn;
 pub mod profile;
 pub mod run;
 pub mod surroundings;
@@ -38,6 +39,8 @@ enum Command {
     DemoServer(demo::server::ServerArgs),
     /// Work with profiles
     Profile(profile::ProfileArgs),
+    /// Propose a profile from what recorded sessions did
+    Learn(learn::LearnArgs),
     /// Investigate the log
     Audit(audit::AuditArgs),
 }
@@ -65,6 +68,7 @@ pub fn main() -> ExitCode {
         Command::Demo(args) => demo::run(&args),
         Command::DemoServer(args) => demo::server::run(&args),
         Command::Profile(args) => around(|around| profile::run(args, around)),
+        Command::Learn(args) => around(|around| learn::run(&args, around)),
         Command::Audit(args) => around(|around| audit::run(&args, &around.directories)),
     }
 }

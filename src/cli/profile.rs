@@ -292,7 +292,7 @@ fn give(answer: &Answer, as_json: bool) -> ExitCode {
 }
 
 /// One line of JSON: the report's fields, and the version of their schema.
-fn json(report: &impl Serialize) -> String {
+pub(in crate::cli) fn json(report: &impl Serialize) -> String {
     let Ok(serde_json::Value::Object(fields)) = serde_json::to_value(report) else {
         return String::new();
     };

@@ -15,12 +15,13 @@ use crate::event::Cause;
 use crate::notify;
 use crate::policy::grant::Origin;
 use crate::policy::{Environment, Home, Policy};
+use crate::profile::problem::Problems;
 use crate::profile::secrets::{CLIENT_FILES, SECRET_STORES};
-use crate::profile::{self, Flags, context};
+use crate::profile::{self, Flags, Resolved, context};
 use crate::sandbox::command::Command;
 use crate::sandbox::environment as variables;
 use crate::sandbox::folders::{Folders, lasting_home};
-use crate::session::{self, Request};
+use crate::session::{self, Observe, Request};
 use crate::supervisor::Init;
 
 /// `caponier run [OPTIONS] -- CMD [ARG…]`.
@@ -50,6 +51,9 @@ pub struct RunArgs {
     /// Grant connecting to this host too (repeatable)
     #[arg(long, value_name = "HOST:PORT")]
     host: Vec<String>,
+    /// Refuse only what is never granted, record what the profile would have said; needs --env dev
+    #[arg(long)]
+    observe: bool,
     /// Pass this environment variable on; its value is a secret (repeatable)
     #[arg(long, value_name = "NAME")]
     pass_env: Vec<OsString>,
@@ -115,7 +119,15 @@ fn prepare(args: RunArgs, around: &Surroundings, client: Option<String>) -> Resu
     let session = context::Session { session_home: tmp.join("home"), private_home: lasting.clone(), tmp };
     let context =
         around.context(args.workspace.as_deref(), Some(&command), Some(session), args.audit_dir.as_deref());
-    let policy = policy(&args, &command, &context)?;
+    let profile = profile_name(&args, &command);
+    let Resolved { policy, warnings, .. } = policy(&args, &profile, &context, &[])?;
+    for warning in &warnings {
+        diagnostic::tell(&diagnostic::warning(warning, Style::stderr()));
+    }
+    let (policy, observe) = match args.observe {
+        true => observed(&args, &profile, &context, policy)?,
+        false => (policy, None),
+    };
     if let Some(path) = policy.process.env.set.get("PATH") {
         // The profile gives the server another PATH: what `env` finds on it has to be granted, not what we find.
         command = resolve(around, &args.command, Some(path.into()))?;
@@ -133,6 +145,7 @@ fn prepare(args: RunArgs, around: &Surroundings, client: Option<String>) -> Resu
         state_dir: around.directories.state.clone(),
         cwd: around.cwd.clone(),
         session: id,
+        observe,
         policy,
         command,
         environment,
@@ -153,38 +166,62 @@ fn resolve(around: &Surroundings, words: &[OsString], path: Option<OsString>) ->
     Ok(command)
 }
 
-fn policy(args: &RunArgs, command: &Command, context: &context::Context) -> Result<Policy, Refused> {
-    let name = match &args.profile {
-        Some(name) => name.clone(),
-        None => {
-            let name = profile_by_runtime(command);
-            diagnostic::note(&format!(
-                "no --profile was given: the profile \"{name}\" is used; it grants what such a program needs to start, and none of your folders"
-            ));
-            name.to_owned()
-        }
-    };
+/// The plan of `--observe`: the profile with the workspace to write, and what it is compared with.
+fn observed(
+    args: &RunArgs,
+    name: &str,
+    context: &context::Context,
+    profile: Policy,
+) -> Result<(Policy, Option<Observe>), Refused> {
+    if args.env == Environment::Prod {
+        let help = "say --env dev: what is observed is not confined to the profile";
+        return Err(Refused::new(exit::CONFIGURATION, "--observe is refused in production", Some(help)));
+    }
+    let workspace = profile::workspace(context).map_err(|problem| wrong(&problem.into()))?;
+    let never = profile::never_granted(context).map_err(|problem| wrong(&problem.into()))?;
+    let wide = policy(args, name, context, std::slice::from_ref(&workspace))?;
+    diagnostic::note(&format!(
+        "--observe: the server may read and execute everything but secrets, and write {}; caponier learn turns what it does into a profile",
+        escape(&workspace.to_string_lossy())
+    ));
+    let never = never.into_iter().map(|(path, _)| path).collect();
+    Ok((wide.policy, Some(Observe { profile, never })))
+}
+
+/// The profile that was asked for, or the one of the command's runtime, which is said.
+fn profile_name(args: &RunArgs, command: &Command) -> String {
+    if let Some(name) = &args.profile {
+        return name.clone();
+    }
+    let name = profile_by_runtime(command);
+    diagnostic::note(&format!(
+        "no --profile was given: the profile \"{name}\" is used; it grants what such a program needs to start, and none of your folders"
+    ));
+    name.to_owned()
+}
+
+/// The profile with what the flags add, and with `written` as if by `--write`.
+fn policy(
+    args: &RunArgs,
+    name: &str,
+    context: &context::Context,
+    written: &[PathBuf],
+) -> Result<Resolved, Refused> {
     let pass_env = args.pass_env.iter().map(|name| name.to_string_lossy().into_owned()).collect();
+    let write = args.write.iter().chain(written).cloned().collect();
     let flags = Flags {
         read: args.read.clone(),
-        write: args.write.clone(),
+        write,
         execute: args.exec.clone(),
         host: args.host.clone(),
         pass_env,
     };
-    let request = profile::Request { profile: name, environment: args.env, flags };
-    match profile::resolve(&request, context) {
-        Ok(resolved) => {
-            for warning in &resolved.warnings {
-                diagnostic::tell(&diagnostic::warning(warning, Style::stderr()));
-            }
-            Ok(resolved.policy)
-        }
-        Err(problems) => Err(Refused {
-            status: exit::CONFIGURATION,
-            message: diagnostic::problems(&problems, Style::stderr()),
-        }),
-    }
+    let request = profile::Request { profile: name.to_owned(), environment: args.env, flags };
+    profile::resolve(&request, context).map_err(|problems| wrong(&problems))
+}
+
+fn wrong(problems: &Problems) -> Refused {
+    Refused { status: exit::CONFIGURATION, message: diagnostic::problems(problems, Style::stderr()) }
 }
 
 /// What the command line adds to the profile: the log has to tell, or nobody could judge again what was judged.
@@ -198,7 +235,7 @@ fn added(args: &RunArgs) -> Vec<OsString> {
 }
 
 /// The profile of a command for which none was named: what its runtime needs to start.
-fn profile_by_runtime(command: &Command) -> &'static str {
+pub(in crate::cli) fn profile_by_runtime(command: &Command) -> &'static str {
     let runs = |start: &str| {
         std::iter::once(&command.target)
             .chain(command.interpreters.iter().map(|interpreter| &interpreter.target))

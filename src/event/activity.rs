@@ -140,6 +140,9 @@ pub struct FileAccess {
     pub attribution: Attribution,
     /// How much this line proves.
     pub evidence: Evidence,
+    /// Under `--observe`: what the profile alone would have said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub would: Option<Ruling>,
     /// How many times in a row.
     pub count: u64,
 }

@@ -189,6 +189,7 @@ mod tests {
             calls: vec![],
             attribution: Attribution::None,
             evidence: Evidence::Predicted,
+            would: None,
             count: 1,
         }))
     }

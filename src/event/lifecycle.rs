@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use crate::policy::calls::Attribution;
 use crate::policy::ending::{Rusage, Status};
+use crate::policy::verdict::Ruling;
 
 /// `session.start`.
 #[derive(Debug, Clone, Serialize)]
@@ -36,6 +37,8 @@ pub struct SessionStart {
     pub user: String,
     /// Kernel release.
     pub kernel: String,
+    /// Under `--observe`: the profile is not enforced, only what it would have said is recorded.
+    pub observe: bool,
     /// What is enforced.
     pub enforced: Enforced,
     /// What is not, though the profile would have liked it.
@@ -130,6 +133,9 @@ pub struct ProcessStart {
     pub exe: String,
     /// Its words, values that look like secrets removed.
     pub argv: Vec<String>,
+    /// Under `--observe`: what the profile alone would have said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub would: Option<Ruling>,
     /// Calls in flight.
     pub calls: Vec<u64>,
     /// How sure that is.

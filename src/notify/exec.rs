@@ -90,6 +90,7 @@ impl Broker {
             ppid: tree::standing(asker.pid).map_or(0, |standing| standing.ppid),
             exe: place.shown(),
             argv: sensitive::hide_words(argv),
+            would: self.would(&place, kind, 0),
             calls,
             attribution,
         })

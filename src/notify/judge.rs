@@ -14,7 +14,7 @@ use nix::fcntl::ResolveFlag;
 
 use crate::notify::Broker;
 use crate::notify::place::{Found, Place, folder_of};
-use crate::sandbox::rules::Rights;
+use crate::sandbox::rules::{Rights, Rules};
 use crate::sys::path::{self, Follow};
 
 /// How long a folder in which reading was granted is not looked at again. A folder that was moved meanwhile makes a
@@ -60,7 +60,7 @@ impl Broker {
             return Ok(wanted);
         }
         let start = folder_of(self.root.as_fd(), &place.path)?;
-        let (held, steps) = self.climb(start, Rights::default(), wanted)?;
+        let (held, steps) = climb(&self.rules, start, Rights::default(), wanted)?;
         if let Some(granted) = folder.ancestors().nth(steps).filter(|_| held.cover(wanted)) {
             self.readable.remember(granted.as_os_str());
         }
@@ -70,11 +70,16 @@ impl Broker {
     /// The rights that hold at a place: its own, and those of every folder above it. Stops as soon as all of
     /// `enough` are found.
     pub(super) fn rights_at(&self, place: &Place, enough: Rights) -> io::Result<Rights> {
+        self.rights_by(&self.rules, place, enough)
+    }
+
+    /// As [`Broker::rights_at`], by other rules than those that are enforced.
+    pub(super) fn rights_by(&self, rules: &Rules, place: &Place, enough: Rights) -> io::Result<Rights> {
         match &place.found {
-            Found::Missing { parent } => self.rights_above(parent.try_clone()?, Rights::default(), enough),
+            Found::Missing { parent } => rights_above(rules, parent.try_clone()?, Rights::default(), enough),
             Found::Proc { .. } => Ok(Rights::default()),
             Found::Existing { fd, stat } => {
-                let own = self.rules.at(stat.inode);
+                let own = rules.at(stat.inode);
                 if own.cover(enough) {
                     return Ok(own);
                 }
@@ -84,7 +89,7 @@ impl Broker {
                 }
                 let start =
                     if stat.is_dir() { fd.try_clone()? } else { folder_of(self.root.as_fd(), &place.path)? };
-                self.rights_above(start, own, enough)
+                rights_above(rules, start, own, enough)
             }
         }
     }
@@ -95,7 +100,7 @@ impl Broker {
             Found::Missing { parent } => parent.try_clone()?,
             Found::Existing { .. } | Found::Proc { .. } => folder_of(self.root.as_fd(), &place.path)?,
         };
-        self.rights_above(folder, Rights::default(), enough)
+        rights_above(&self.rules, folder, Rights::default(), enough)
     }
 
     /// What the kernel shows as `pipe:[1]`, `socket:[2]`, `anon_inode:…`, `/memfd:…`: no path leads there.
@@ -103,29 +108,29 @@ impl Broker {
         let path = place.path.as_os_str().as_encoded_bytes();
         path.first() != Some(&b'/') || path.starts_with(b"/memfd:")
     }
+}
 
-    fn rights_above(&self, start: OwnedFd, own: Rights, enough: Rights) -> io::Result<Rights> {
-        Ok(self.climb(start, own, enough)?.0)
-    }
+fn rights_above(rules: &Rules, start: OwnedFd, own: Rights, enough: Rights) -> io::Result<Rights> {
+    Ok(climb(rules, start, own, enough)?.0)
+}
 
-    /// Climbs to the root, or until `enough` is found; how many folders up that was.
-    fn climb(&self, start: OwnedFd, own: Rights, enough: Rights) -> io::Result<(Rights, usize)> {
-        let mut rights = own;
-        let mut at = start;
-        let mut inode = path::stat(at.as_fd())?.inode;
-        let mut steps = 0;
-        loop {
-            rights = rights.and(self.rules.at(inode));
-            if rights.cover(enough) {
-                return Ok((rights, steps));
-            }
-            let above = path::look(at.as_fd(), b"..", Follow::Links, ResolveFlag::empty())?;
-            let next = path::stat(above.as_fd())?.inode;
-            if next == inode {
-                return Ok((rights, steps));
-            }
-            (at, inode) = (above, next);
-            steps += 1;
+/// Climbs to the root, or until `enough` is found; how many folders up that was.
+fn climb(rules: &Rules, start: OwnedFd, own: Rights, enough: Rights) -> io::Result<(Rights, usize)> {
+    let mut rights = own;
+    let mut at = start;
+    let mut inode = path::stat(at.as_fd())?.inode;
+    let mut steps = 0;
+    loop {
+        rights = rights.and(rules.at(inode));
+        if rights.cover(enough) {
+            return Ok((rights, steps));
         }
+        let above = path::look(at.as_fd(), b"..", Follow::Links, ResolveFlag::empty())?;
+        let next = path::stat(above.as_fd())?.inode;
+        if next == inode {
+            return Ok((rights, steps));
+        }
+        (at, inode) = (above, next);
+        steps += 1;
     }
 }

@@ -17,6 +17,7 @@ mod listen;
 mod lookup;
 mod metadata;
 mod names;
+mod observe;
 mod open;
 mod place;
 mod processes;
@@ -46,6 +47,8 @@ use crate::sys::seccomp::{Answer, Notification};
 pub struct Settings {
     /// The opened grants.
     pub rules: Arc<Rules>,
+    /// Under `--observe`: the profile's own grants, by which nothing is decided.
+    pub narrow: Option<Arc<Rules>>,
     /// What explains a denial.
     pub context: Context,
     /// `limits.processes`.
@@ -74,6 +77,7 @@ pub struct Broker {
     listener: OwnedFd,
     emitter: Emitter,
     rules: Arc<Rules>,
+    narrow: Option<Arc<Rules>>,
     context: Context,
     targets: Targets,
     readable: Readable,
@@ -132,6 +136,7 @@ impl Broker {
             listener,
             emitter,
             rules: settings.rules,
+            narrow: settings.narrow,
             context: settings.context,
             targets: Targets::default(),
             readable: Readable::default(),

@@ -133,6 +133,7 @@ impl Broker {
             calls,
             attribution,
             evidence: access.evidence,
+            would: access.place.and_then(|place| self.would(place, access.kind, access.errno)),
             count: 1,
         };
         if let Some(denial) = denial {

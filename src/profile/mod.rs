@@ -38,7 +38,7 @@ mod within;
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
@@ -46,7 +46,7 @@ use sha2::{Digest as _, Sha256};
 use crate::policy::directories::Directories;
 use crate::policy::grant::{Access, Origin};
 use crate::policy::network::Network;
-use crate::policy::{Environment, EnvironmentRules, Filesystem, Identity, Policy, Process};
+use crate::policy::{Environment, EnvironmentRules, Filesystem, Home, Identity, Policy, Process};
 use crate::profile::compose::Composed;
 use crate::profile::context::Context;
 use crate::profile::grants::Grants;
@@ -103,6 +103,26 @@ pub struct Resolved {
 /// Everything that is wrong with it, each with its line: exit status 78. Nothing may be started then.
 pub fn resolve(request: &Request, context: &Context) -> Result<Resolved, Problems> {
     let root = source::find(&request.profile, request.environment, &context.directories)?;
+    resolve_source(root, request, context)
+}
+
+/// Resolves a text that is no file yet; it extends names only.
+///
+/// # Errors
+/// As [`resolve`]; origins have the file `proposal`.
+pub fn resolve_text(text: &str, environment: Environment, context: &Context) -> Result<Resolved, Problems> {
+    let root = source::Source {
+        id: PathBuf::from("proposal"),
+        file: "proposal".to_owned(),
+        folder: None,
+        name: "proposal".to_owned(),
+        text: text.to_owned(),
+    };
+    let request = Request { profile: root.name.clone(), environment, flags: Flags::default() };
+    resolve_source(root, &request, context)
+}
+
+fn resolve_source(root: source::Source, request: &Request, context: &Context) -> Result<Resolved, Problems> {
     let (members, problems) = inherit::load(root, request.environment, &context.directories);
     refuse(problems)?;
     let (mut composed, mut problems) = compose::compose(&members);
@@ -134,6 +154,26 @@ pub fn never_granted(context: &Context) -> Result<Vec<(PathBuf, &'static str)>, 
         Problem::new(Origin::caponier(), format!("cannot look at {}: {error}", path.display()))
     })?;
     Ok(refusals.never().collect())
+}
+
+/// The server's own arguments, as `${server.args[N]}` counts them.
+pub fn server_arguments(context: &Context) -> &[std::ffi::OsString] {
+    Variables::new(context, Home::Session).arguments()
+}
+
+/// The folder that `${workspace}` stands for.
+///
+/// # Errors
+/// Nobody chose one, and the current folder is everything, a home or above one.
+pub fn workspace(context: &Context) -> Result<PathBuf, Problem> {
+    let variables = Variables::new(context, Home::Session);
+    variables.workspace().map(Path::to_owned).map_err(|error| {
+        let problem = Problem::new(Origin::command_line(), error.to_string());
+        match error.help() {
+            Some(help) => problem.help(help),
+            None => problem,
+        }
+    })
 }
 
 /// Every profile that can be named: the user's, then the shipped ones that the user does not replace.

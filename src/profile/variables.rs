@@ -199,7 +199,7 @@ impl<'c> Variables<'c> {
     }
 
     /// The workspace, unless nobody chose it and it would be everything: desktop clients start servers in `/`.
-    fn workspace(&self) -> Result<&'c Path, Error> {
+    pub(super) fn workspace(&self) -> Result<&'c Path, Error> {
         if let Some(chosen) = &self.context.workspace {
             return Ok(chosen);
         }

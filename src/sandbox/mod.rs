@@ -11,6 +11,7 @@ pub mod environment;
 pub mod filter;
 pub mod folders;
 pub mod init;
+pub mod observe;
 pub mod plan;
 pub mod program;
 pub mod rules;

@@ -4,10 +4,15 @@
 
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
+
+use crate::policy::Policy;
 use crate::policy::grant::{Access, Grant, Origin};
 use crate::sandbox::filter::Choices;
+use crate::sandbox::observe;
 use crate::sandbox::plan::Plan;
 use crate::sandbox::rules::{self, Rules};
 use crate::sandbox::support::{Enforceable, Support};
@@ -17,6 +22,8 @@ use crate::session::{Error, Request};
 pub(super) struct Assembly {
     pub(super) plan: Plan,
     pub(super) rules: Arc<Rules>,
+    /// Under `--observe`: the profile's own grants, which decide nothing.
+    pub(super) narrow: Option<Arc<Rules>>,
     pub(super) inner: OwnedFd,
     pub(super) outer: Option<OwnedFd>,
     pub(super) enforceable: Enforceable,
@@ -25,8 +32,11 @@ pub(super) struct Assembly {
 pub(super) fn assemble(request: &Request) -> Result<Assembly, Error> {
     let enforceable = Support::probe().meet(&request.policy.require)?;
     let own = own_grants(request);
-    let grants = granted(request).chain(own.iter().map(|(access, grant)| (*access, grant)));
-    let rules = Rules::open(grants)?;
+    let wide = wide_grants(request)?;
+    let given = |policy| granted(policy).chain(own.iter().map(|(access, grant)| (*access, grant)));
+    let rules =
+        Rules::open(given(&request.policy).chain(wide.iter().map(|(access, grant)| (*access, grant))))?;
+    let narrow = request.observe.as_ref().map(|observe| Rules::open(given(&observe.profile))).transpose()?;
     let inner = rules.ruleset(enforceable.landlock_abi)?;
     let outer = rules::scopes(enforceable.landlock_abi)?;
     let filter = Choices {
@@ -50,15 +60,30 @@ pub(super) fn assemble(request: &Request) -> Result<Assembly, Error> {
         supervisor: std::process::id(),
         filter,
     };
-    Ok(Assembly { plan, rules: Arc::new(rules), inner, outer, enforceable })
+    Ok(Assembly { plan, rules: Arc::new(rules), narrow: narrow.map(Arc::new), inner, outer, enforceable })
 }
 
 fn variable((name, value): &(std::ffi::OsString, std::ffi::OsString)) -> Vec<u8> {
     [name.as_bytes(), b"=", value.as_bytes()].concat()
 }
 
-fn granted(request: &Request) -> impl Iterator<Item = (Access, &Grant)> {
-    let policy = &request.policy;
+/// What `--observe` adds: reading and executing outside what is never granted and what may be written.
+fn wide_grants(request: &Request) -> Result<Vec<(Access, Grant)>, Error> {
+    let Some(observe) = &request.observe else { return Ok(Vec::new()) };
+    // Each rule holds a descriptor, and a home can have hundreds of entries.
+    let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE).map_err(std::io::Error::from)?;
+    setrlimit(Resource::RLIMIT_NOFILE, hard, hard).map_err(std::io::Error::from)?;
+    let written = request.policy.filesystem.write.iter().map(|grant| real(&grant.path));
+    let never = observe.never.iter().map(|path| real(path));
+    Ok(observe::wide(never.chain(written)))
+}
+
+/// The kernel's name for a path; as it is where it does not exist.
+fn real(path: &Path) -> PathBuf {
+    path.canonicalize().unwrap_or_else(|_| path.to_owned())
+}
+
+fn granted(policy: &Policy) -> impl Iterator<Item = (Access, &Grant)> {
     let read = policy.filesystem.read.iter().map(|grant| (Access::Read, grant));
     let write = policy.filesystem.write.iter().map(|grant| (Access::Write, grant));
     let execute = policy.process.execute.iter().map(|grant| (Access::Execute, grant));
@@ -67,7 +92,7 @@ fn granted(request: &Request) -> impl Iterator<Item = (Access, &Grant)> {
 
 /// What every server gets: its own folders, and the files of its own command.
 fn own_grants(request: &Request) -> Vec<(Access, Grant)> {
-    let grant = |access, path: &std::path::Path, reason: &str| {
+    let grant = |access, path: &Path, reason: &str| {
         let grant = Grant {
             path: path.to_owned(),
             reason: Some(reason.to_owned()),

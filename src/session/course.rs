@@ -56,6 +56,7 @@ pub(super) struct Course<'a> {
     relay: Option<Relay>,
     started: (UnboundedSender<()>, UnboundedReceiver<()>),
     rules: Arc<Rules>,
+    narrow: Option<Arc<Rules>>,
     enforceable: Enforceable,
     exe_sha256: Option<String>,
     hold_forks: Arc<AtomicBool>,
@@ -93,7 +94,7 @@ impl<'a> Course<'a> {
     ) -> Result<Course<'a>, Error> {
         let parent = super::watch_parent()?;
         Init::adopt_orphans()?;
-        let Assembly { plan, rules, inner, outer, enforceable } = assembly;
+        let Assembly { plan, rules, narrow, inner, outer, enforceable } = assembly;
         let conversation = init.conversation()?;
         let streams = init.launch(&plan, inner, outer)?;
         let (told, notices) = unbounded_channel();
@@ -117,6 +118,7 @@ impl<'a> Course<'a> {
             relay: None,
             started: unbounded_channel(),
             rules,
+            narrow,
             enforceable,
             exe_sha256,
             hold_forks: Arc::new(AtomicBool::new(false)),
@@ -210,6 +212,7 @@ impl<'a> Course<'a> {
         let (emitter, written) = (self.emitter.clone(), self.started.0.clone());
         let settings = BrokerSettings {
             rules: Arc::clone(&self.rules),
+            narrow: self.narrow.clone(),
             context: self.request.context.clone(),
             processes: self.request.policy.limits.processes,
             init: self.init.pid(),

@@ -35,6 +35,8 @@ pub use crate::session::start::client;
 pub struct Request {
     /// What the server may do.
     pub policy: Policy,
+    /// `--observe`: the profile is not enforced, only recorded.
+    pub observe: Option<Observe>,
     /// What is run.
     pub command: Command,
     /// What it finds in its environment.
@@ -59,6 +61,15 @@ pub struct Request {
     pub client: Option<String>,
     /// What explains denials.
     pub context: notify::Context,
+}
+
+/// What a run under `--observe` is compared with.
+#[derive(Debug)]
+pub struct Observe {
+    /// What the profile alone would allow.
+    pub profile: Policy,
+    /// Where nothing is granted to anybody, not even now.
+    pub never: Vec<PathBuf>,
 }
 
 /// How a run ended.

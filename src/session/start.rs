@@ -26,6 +26,11 @@ pub(super) fn session_start(
         degraded
             .push("audit.file_reads = false: what is read is not recorded, and /proc is not served".into());
     }
+    if request.observe.is_some() {
+        degraded.push(
+            "--observe: what the profile would refuse to read or execute is let through, and marked".into(),
+        );
+    }
     SessionStart {
         command: argv.join(" "),
         argv,
@@ -41,6 +46,7 @@ pub(super) fn session_start(
         flags: request.flags.iter().map(|word| text(word.as_encoded_bytes()).into_owned()).collect(),
         workspace: shown(&request.workspace),
         env: policy.profile.env.as_str(),
+        observe: request.observe.is_some(),
         client: request.client.clone(),
         user: user(),
         kernel: kernel(),
