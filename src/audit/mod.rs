@@ -15,6 +15,7 @@ pub mod heads;
 pub mod line;
 pub mod query;
 pub mod read;
+pub mod replay;
 #[cfg(test)]
 pub(crate) mod sample;
 mod segment;
