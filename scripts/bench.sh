@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Repeats the measurements that README.md quotes, with the release build; benches/main.rs says what is measured.
 #
-#   scripts/bench.sh [--json]
+#   scripts/bench.sh [--json | --only PART]
 #
 # Run it on an otherwise idle machine; it takes about five minutes. Needs bubblewrap, and the peers of peers.sh.
 set -euo pipefail

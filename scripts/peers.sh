@@ -11,7 +11,7 @@
 #   npm/client/node_modules    @modelcontextprotocol/client  (the one of both eras)
 #   python/client              venv with mcp
 #   python/servers             venv with mcp-server-git and mcp-server-time
-#   python/fetch               venv with mcp-server-fetch
+#   python/fetch               venv with mcp-server-fetch, and what its readabilipy has node do
 #   python/network             venv with requests and httpx
 #   bench/node_modules         with --bench: @anthropic-ai/sandbox-runtime, and the node that it needs
 #   stamp                      digest of what they were made from: a second run does nothing
@@ -155,6 +155,11 @@ done
 python_tree client constraints.txt mcp
 python_tree servers constraints.txt mcp-server-git mcp-server-time
 python_tree fetch fetch.txt mcp-server-fetch
+# readabilipy runs `npm install` in its own folder when it is first used; this is what that would leave, pinned.
+npm_tree readability "$peers/npm/readability"
+for folder in "$peers"/python/fetch/lib/python3.*/site-packages/readabilipy/javascript; do
+    mv "$peers/npm/readability/node_modules" "$folder/"
+done
 python_tree network network.txt requests httpx
 chmod -R a+rX "$peers"
 printf '%s\n' "$stamp" >"$peers/stamp"

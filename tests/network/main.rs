@@ -10,7 +10,11 @@
 #[path = "../pen/mod.rs"]
 mod pen;
 
+#[path = "../interop/peers.rs"]
+mod peers;
+
 mod certificates;
+mod grammar;
 mod ground;
 mod resolver;
 mod site;

@@ -23,6 +23,7 @@ struct State {
     /// What is left to say about a name; the last one stays.
     zone: HashMap<String, Vec<Reply>>,
     asked: Vec<(String, u16)>,
+    heard: Vec<Vec<u8>>,
 }
 
 #[derive(Clone)]
@@ -79,9 +80,21 @@ impl Resolver {
         self.lock().asked.iter().map(|(name, _)| name.clone()).collect()
     }
 
+    /// The kinds of record that it was asked for, as numbers.
+    pub(crate) fn kinds(&self) -> Vec<u16> {
+        self.lock().asked.iter().map(|(_, kind)| *kind).collect()
+    }
+
+    /// Every message, whether it was a question or not.
+    pub(crate) fn heard(&self) -> Vec<Vec<u8>> {
+        self.lock().heard.clone()
+    }
+
     /// Forgets what it was asked.
     pub(crate) fn forget(&self) {
-        self.lock().asked.clear();
+        let mut state = self.lock();
+        state.asked.clear();
+        state.heard.clear();
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, State> {
@@ -123,8 +136,9 @@ fn question(message: &[u8]) -> Option<(String, u16, usize)> {
 }
 
 fn answer(state: &Mutex<State>, message: &[u8]) -> Option<Vec<u8>> {
-    let (name, kind, end) = question(message)?;
     let mut state = state.lock().expect("lock");
+    state.heard.push(message.to_vec());
+    let (name, kind, end) = question(message)?;
     let again = state.asked.iter().filter(|(asked, of)| *asked == name && *of == kind).count();
     state.asked.push((name.clone(), kind));
     let turns = state.zone.get(&name.to_ascii_lowercase());

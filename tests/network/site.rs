@@ -24,12 +24,13 @@ struct Seen {
 }
 
 impl Site {
-    /// Listens on port 80 and 443 of these addresses, and on port 8080 of all.
-    pub(crate) fn start(folder: &Path, addresses: &[&str]) -> Site {
+    /// Listens on port 80 and 443 of these addresses, and on the port `service` of all.
+    pub(crate) fn start(folder: &Path, service: u16, addresses: &[&str]) -> Site {
         let program = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/network/programs/site.py");
         let mut child = Command::new("/usr/bin/python3")
             .arg(program)
             .arg(folder)
+            .arg(service.to_string())
             .args(addresses)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -62,6 +63,12 @@ impl Site {
         let missing = |lines: &mut Vec<Value>| !lines.iter().any(&like);
         let (lines, _) = self.seen.more.wait_timeout_while(lines, PATIENCE, missing).expect("lock");
         lines.iter().find(|line| like(line)).unwrap_or_else(|| panic!("the site saw only {lines:?}")).clone()
+    }
+
+    /// Ends it on the spot.
+    pub(crate) fn kill(&mut self) {
+        self.child.kill().expect("kill");
+        self.child.wait().expect("wait");
     }
 
     /// Forgets what it saw.

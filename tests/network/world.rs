@@ -124,7 +124,7 @@ impl World {
     fn begin(folder: PathBuf) -> World {
         let served = [&[SITE, OTHER, SITE6], PRIVATE].concat();
         let world =
-            World { resolver: Resolver::start(RESOLVER), site: Site::start(&folder, &served), folder };
+            World { resolver: Resolver::start(RESOLVER), site: Site::start(&folder, 8080, &served), folder };
         for name in
             ["example.com", "www.example.com", "api.example.com", "deep.api.example.com", "github.com"]
         {
@@ -135,6 +135,11 @@ impl World {
         }
         world.resolver.answers("own.example.com", &[OWN]);
         world
+    }
+
+    /// Another site, at [`OWN`]: for a test that ends it.
+    pub(crate) fn second_site(&self) -> Site {
+        Site::start(&self.folder, 8081, &[OWN])
     }
 
     /// A file of this world.

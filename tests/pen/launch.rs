@@ -153,6 +153,18 @@ impl Collected {
         said(&output.kept)
     }
 
+    /// Waits for a whole line that fits.
+    fn wait_for_line(&self, fits: &dyn Fn(&[u8]) -> bool, patience: Duration) -> Option<Vec<u8>> {
+        let find = |bytes: &[u8]| {
+            let whole = bytes.iter().rposition(|byte| *byte == b'\n').unwrap_or(0);
+            bytes[..whole].split(|byte| *byte == b'\n').find(|line| fits(line)).map(<[u8]>::to_vec)
+        };
+        let output = self.shared.output.lock().expect("lock");
+        let waiting = |output: &mut Output| find(&output.kept).is_none() && !output.ended;
+        let (output, _) = self.shared.changed.wait_timeout_while(output, patience, waiting).expect("lock");
+        find(&output.kept)
+    }
+
     fn so_far(&self) -> Vec<u8> {
         self.shared.output.lock().expect("lock").kept.clone()
     }
@@ -190,6 +202,21 @@ impl Running {
         let stdout = self.stdout.as_ref().expect("a collected stdout");
         let said = stdout.wait_for(text, PATIENCE);
         assert!(said, "no {text:?} on stdout:\n{}", String::from_utf8_lossy(&stdout.so_far()));
+    }
+
+    /// Waits until it has said a message like this on stdout.
+    pub(crate) fn wait_for_line(&self, like: impl Fn(&serde_json::Value) -> bool) -> serde_json::Value {
+        let stdout = self.stdout.as_ref().expect("a collected stdout");
+        let parse = |line: &[u8]| serde_json::from_slice::<serde_json::Value>(line).ok();
+        let fits = |line: &[u8]| parse(line).is_some_and(|value| like(&value));
+        let found = stdout.wait_for_line(&fits, PATIENCE).and_then(|line| parse(&line));
+        found.unwrap_or_else(|| {
+            panic!(
+                "no such message on stdout:\n{}\nstderr:\n{}",
+                String::from_utf8_lossy(&stdout.so_far()),
+                String::from_utf8_lossy(&self.stderr.so_far())
+            )
+        })
     }
 
     /// Sends it a signal.

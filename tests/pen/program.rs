@@ -20,6 +20,16 @@ pub(crate) fn program(name: &str) -> PathBuf {
     compiled(&sources("tests/pen/programs"), name)
 }
 
+/// Clients and attackers of the network tests.
+pub(crate) fn network(name: &str) -> PathBuf {
+    compiled(&sources("tests/network/programs"), name)
+}
+
+/// The same, with musl as their C library.
+pub(crate) fn musl(name: &str) -> PathBuf {
+    compiled_by("musl-gcc", &sources("tests/network/programs"), name)
+}
+
 fn sources(folder: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(folder)
 }
@@ -31,6 +41,10 @@ pub(crate) fn require(tool: &str) {
 }
 
 fn compiled(folder: &Path, name: &str) -> PathBuf {
+    compiled_by("cc", folder, name)
+}
+
+fn compiled_by(compiler: &str, folder: &Path, name: &str) -> PathBuf {
     let source = folder.join(format!("{name}.c"));
     let header = sources("tests/escape/attacks/attack.h");
     let mut digest = Sha256::new();
@@ -38,22 +52,22 @@ fn compiled(folder: &Path, name: &str) -> PathBuf {
         digest.update(fs::read(file).unwrap_or_else(|error| panic!("{}: {error}", file.display())));
     }
     let digest: String = digest.finalize().iter().take(6).map(|byte| format!("{byte:02x}")).collect();
-    let binary = binaries().join(format!("{name}-{digest}"));
+    let binary = binaries().join(format!("{name}-{compiler}-{digest}"));
     if binary.exists() {
         return binary;
     }
-    require("cc");
+    require(compiler);
     // Tests run side by side, in threads and in processes: each may build its own, and the first one to be linked stays.
     // It must never be replaced: a pen grants the file that it found, not the name.
     let fresh = tempfile::Builder::new().prefix(name).tempfile_in(binaries()).expect("a file for the linker");
-    let output = Command::new("cc")
+    let output = Command::new(compiler)
         .args(["-std=gnu11", "-O1", "-Wall", "-Wextra", "-Werror", "-static", "-pthread", "-I"])
         .arg(sources("tests/escape/attacks"))
         .arg("-o")
         .arg(fresh.path())
         .arg(&source)
         .output()
-        .expect("cc runs");
+        .expect("the compiler runs");
     assert!(output.status.success(), "{}:\n{}", source.display(), String::from_utf8_lossy(&output.stderr));
     fs::set_permissions(fresh.path(), fs::Permissions::from_mode(0o755)).expect("mode");
     // The file is closed before it is run: a descriptor still open for writing would be ETXTBSY.

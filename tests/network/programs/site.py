@@ -1,7 +1,7 @@
-"""The site of a world: HTTP on port 80 and HTTPS on port 443 of every address that it is given, HTTP on port 8080
+"""The site of a world: HTTP on port 80 and HTTPS on port 443 of every address that it is given, HTTP on port SERVICE
 of all that there are.
 
-    site.py FOLDER ADDRESS...        FOLDER holds site.pem and site.key
+    site.py FOLDER SERVICE ADDRESS...        FOLDER holds site.pem and site.key
 
 On stdout first the line `ready`, then one line of JSON for each request, written before the answer goes out. It ends
 when its stdin does. Paths:
@@ -116,7 +116,7 @@ async def serve(reader, writer):
         writer.close()
 
 
-async def main(folder, addresses):
+async def main(folder, service, addresses):
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(f"{folder}/site.pem", f"{folder}/site.key")
 
@@ -130,9 +130,9 @@ async def main(folder, addresses):
         await asyncio.start_server(serve, address, 443, ssl=context, backlog=1024)
     # A service that is not the web, on every address.
     for family, address in ((socket.AF_INET, "0.0.0.0"), (socket.AF_INET6, "::")):
-        await asyncio.start_server(serve, address, 8080, family=family, backlog=1024)
+        await asyncio.start_server(serve, address, service, family=family, backlog=1024)
     print("ready", flush=True)
     await asyncio.get_running_loop().run_in_executor(None, sys.stdin.buffer.read)
 
 
-asyncio.run(main(sys.argv[1], sys.argv[2:]))
+asyncio.run(main(sys.argv[1], int(sys.argv[2]), sys.argv[3:]))
