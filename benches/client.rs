@@ -103,6 +103,16 @@ impl Connection {
         Ok((begin.elapsed(), bytes))
     }
 
+    /// Calls a tool with a number; the text that it answers with.
+    pub(crate) fn call(&mut self, tool: &str, n: u64) -> io::Result<String> {
+        self.id += 1;
+        let request = serde_json::json!({"jsonrpc": "2.0", "id": self.id, "method": "tools/call",
+            "params": {"name": tool, "arguments": {"n": n}}});
+        self.exchange(format!("{request}\n").as_bytes())?;
+        let answer: serde_json::Value = serde_json::from_slice(&self.line)?;
+        Ok(answer["result"]["content"][0]["text"].as_str().unwrap_or_default().to_owned())
+    }
+
     /// Closes the server's stdin and waits for the end.
     pub(crate) fn close(mut self) -> io::Result<()> {
         self.input = None;

@@ -10,6 +10,7 @@
 mod client;
 mod figures;
 mod memory;
+mod network;
 
 use std::ffi::OsString;
 use std::io;
@@ -244,20 +245,21 @@ fn idle_memory(place: &Place) -> io::Result<Vec<Figure>> {
 /// A group of figures.
 type Part = fn(&Place) -> io::Result<Vec<Figure>>;
 
-const PARTS: [(&str, Part); 5] = [
+const PARTS: [(&str, Part); 6] = [
     ("launch", launches),
     ("first answers", first_answers),
     ("relay, one CPU", |place| relays(place, true)),
     ("relay, unpinned", |place| relays(place, false)),
     ("memory", idle_memory),
+    ("network", network::figures),
 ];
 
-fn run(as_json: bool) -> io::Result<()> {
+fn run(as_json: bool, only: Option<&str>) -> io::Result<()> {
     let place = Place::find()?;
     let load = std::fs::read_to_string("/proc/loadavg")?;
     let load = load.split(' ').next().unwrap_or_default().to_owned();
     let mut figures = Vec::new();
-    for (name, part) in PARTS {
+    for (name, part) in PARTS.into_iter().filter(|(name, _)| only.is_none_or(|only| only == *name)) {
         eprintln!("bench: {name} \u{2026}");
         let measured = part(&place).map_err(|error| {
             let log = std::fs::read_to_string(place.home.path().join("stderr.log")).unwrap_or_default();
@@ -281,15 +283,18 @@ fn run(as_json: bool) -> io::Result<()> {
 
 fn main() -> ExitCode {
     let words: Vec<String> = std::env::args().skip(1).collect();
-    let as_json = match words.iter().map(String::as_str).collect::<Vec<_>>()[..] {
-        [] => false,
-        ["--json"] => true,
+    let done = match words.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        [] => run(false, None),
+        ["--json"] => run(true, None),
+        ["--only", part] if PARTS.iter().any(|(name, _)| *name == part) => run(false, Some(part)),
+        [network::INSIDE] => network::inside(),
         _ => {
-            eprintln!("usage: scripts/bench.sh [--json]");
+            let parts = PARTS.map(|(name, _)| name).join(", ");
+            eprintln!("usage: scripts/bench.sh [--json | --only PART]\nparts: {parts}");
             return ExitCode::from(64);
         }
     };
-    match run(as_json) {
+    match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("bench: {error}");
