@@ -9,6 +9,7 @@
 #   npm/servers/node_modules   server-{everything,filesystem,memory,sequential-thinking}
 #   npm/sdk/node_modules       @modelcontextprotocol/sdk     (the TypeScript client of the legacy era)
 #   npm/client/node_modules    @modelcontextprotocol/client  (the one of both eras)
+#   npm/browser/node_modules   playwright-core, which drives the Chromium of Debian's package
 #   python/client              venv with mcp
 #   python/servers             venv with mcp-server-git and mcp-server-time
 #   python/fetch               venv with mcp-server-fetch, and what its readabilipy has node do
@@ -50,6 +51,8 @@ retry() {
 debian='
     bubblewrap:/usr/bin/bwrap
     busybox-static:/usr/bin/busybox
+    chromium:/usr/bin/chromium
+    fonts-dejavu-core:/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf
     ca-certificates:/etc/ssl/certs/ca-certificates.crt
     curl:/usr/bin/curl
     gcc:/usr/bin/gcc
@@ -149,7 +152,7 @@ fi
 # Only what this script makes: the folder's name comes from outside.
 rm -rf "$peers/stamp" "$peers/npm" "$peers/python"
 mkdir -p "$peers"
-for tree in servers sdk client; do
+for tree in servers sdk client browser; do
     npm_tree "$tree" "$peers/npm/$tree"
 done
 python_tree client constraints.txt mcp

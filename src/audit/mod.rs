@@ -15,7 +15,7 @@ pub mod heads;
 pub mod line;
 pub mod query;
 pub mod read;
-pub mod replay;
+pub mod report;
 #[cfg(test)]
 pub(crate) mod sample;
 mod segment;

@@ -4,6 +4,7 @@ mod filters;
 mod notices;
 mod overview;
 mod query;
+mod report;
 mod timeline;
 mod verify;
 pub(in crate::cli) mod what;
@@ -27,6 +28,7 @@ pub struct AuditArgs {
 #[derive(Debug, Subcommand)]
 enum Command {
     Query(Box<query::QueryArgs>),
+    Report(Box<report::ReportArgs>),
     Timeline(timeline::TimelineArgs),
     Verify(verify::VerifyArgs),
 }
@@ -48,6 +50,7 @@ impl Folder {
 pub fn run(args: &AuditArgs, directories: &Directories) -> ExitCode {
     match &args.command {
         Command::Query(args) => query::run(args, directories),
+        Command::Report(args) => report::run(args, directories),
         Command::Timeline(args) => timeline::run(args, directories),
         Command::Verify(args) => verify::run(args, directories),
     }

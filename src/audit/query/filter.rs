@@ -46,6 +46,11 @@ impl Pattern {
         }
     }
 
+    /// As it was given; `**/` stands before the name of a program.
+    pub fn glob(&self) -> &str {
+        self.matchers.first().map_or("", |matcher| matcher.glob().glob())
+    }
+
     fn matches(&self, text: &str) -> bool {
         self.matchers.iter().any(|matcher| matcher.is_match(text))
     }

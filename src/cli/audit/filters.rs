@@ -64,4 +64,28 @@ impl Filters {
             nothing: false,
         }
     }
+
+    /// What was asked for, in the words of the command line.
+    pub(super) fn asked(&self) -> String {
+        let time = |moment: Moment| String::from_utf8_lossy(&moment).into_owned();
+        let glob = |pattern: &Option<Pattern>| pattern.as_ref().map(|pattern| pattern.glob().to_owned());
+        let mut words = vec![
+            ("--server", glob(&self.server)),
+            ("--session", self.session.clone()),
+            ("--call", self.call.map(|call| call.to_string())),
+            ("--tool", glob(&self.tool)),
+        ];
+        words.extend(self.event.iter().map(|event| ("--event", Some(event.glob().to_owned()))));
+        words.extend([
+            ("--denied", self.denied.then(String::new)),
+            ("--reason", glob(&self.reason)),
+            ("--path", glob(&self.path)),
+            ("--host", glob(&self.host)),
+            ("--exe", glob(&self.exe)),
+            ("--since", self.since.map(time)),
+            ("--until", self.until.map(time)),
+        ]);
+        let words = words.into_iter().filter_map(|(name, value)| Some(format!("{name} {}", value?)));
+        words.map(|word| word.trim_end().to_owned()).collect::<Vec<_>>().join(" ")
+    }
 }

@@ -1,0 +1,9 @@
+//! What is made of the log for people and for other programs: the HTML page in a real browser.
+//!
+//! The peers come from `scripts/peers.sh`, the browser is the system's Chromium.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
+mod browser;
+mod peers;
+mod report;
