@@ -13,6 +13,7 @@
 #   python/client              venv with mcp
 #   python/servers             venv with mcp-server-git and mcp-server-time
 #   python/fetch               venv with mcp-server-fetch, and what its readabilipy has node do
+#   json-schema-suite          the official JSON-Schema-Test-Suite
 #   python/network             venv with requests and httpx
 #   bench/node_modules         with --bench: @anthropic-ai/sandbox-runtime, and the node that it needs
 #   stamp                      digest of what they were made from: a second run does nothing
@@ -130,6 +131,24 @@ python_tree() {
         --constraint "$constraints" "$@" || die "pip could not install: $* (see above)"
 }
 
+# Only the suite is kept of the archive; nothing of the package is installed.
+schema_suite() {
+    say "pip: the JSON-Schema-Test-Suite"
+    fetched=$peers/json-schema-suite.new
+    rm -rf "$fetched"
+    mkdir -p "$fetched"
+    retry env PIP_CONSTRAINT="$pins/suite-build.txt" PIP_BUILD_CONSTRAINT="$pins/suite-build.txt" \
+        "$peers/python/client/bin/python" -m pip download --quiet --disable-pip-version-check --no-deps \
+        --no-binary jsonschema --require-hashes --requirement "$pins/suite.txt" --dest "$fetched" ||
+        die "pip could not download what scripts/peers/suite.txt names (see above)"
+    tar -xzf "$fetched"/jsonschema-*.tar.gz -C "$fetched" --strip-components=2 --no-same-owner --wildcards '*/json/*' ||
+        die "the archive of scripts/peers/suite.txt has no suite in it"
+    [ -f "$fetched/tests/draft2020-12/ref.json" ] && [ -f "$fetched/tests/draft7/ref.json" ] ||
+        die "the archive of scripts/peers/suite.txt has not the suite that was expected"
+    rm -f "$fetched"/jsonschema-*.tar.gz
+    mv "$fetched" "$peers/json-schema-suite"
+}
+
 install_debian
 command -v node >/dev/null || die "node is missing: version 20 or later is needed"
 command -v npm >/dev/null || die "npm is missing"
@@ -150,7 +169,7 @@ if [ "$(cat "$peers/stamp" 2>/dev/null)" = "$stamp" ]; then
 fi
 
 # Only what this script makes: the folder's name comes from outside.
-rm -rf "$peers/stamp" "$peers/npm" "$peers/python"
+rm -rf "$peers/stamp" "$peers/npm" "$peers/python" "$peers/json-schema-suite"
 mkdir -p "$peers"
 for tree in servers sdk client browser; do
     npm_tree "$tree" "$peers/npm/$tree"

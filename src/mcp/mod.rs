@@ -11,6 +11,7 @@ pub mod catalog;
 pub mod gate;
 pub mod pending;
 pub mod refusal;
+pub mod schema;
 pub mod shape;
 mod tools;
 pub mod visible;
