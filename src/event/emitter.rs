@@ -72,6 +72,11 @@ impl Emitter {
         }
     }
 
+    /// Whether the log takes anything: asked before something is done that can be told only afterwards.
+    pub fn ready(&self) -> Result<(), Unwritable> {
+        if self.failing.load(Ordering::Relaxed) { self.flush() } else { Ok(()) }
+    }
+
     /// Writes what waits and what is batched.
     pub fn flush(&self) -> Result<(), Unwritable> {
         let mut journal = self.lock();

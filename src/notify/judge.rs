@@ -14,7 +14,8 @@ use nix::fcntl::ResolveFlag;
 
 use crate::notify::Broker;
 use crate::notify::place::{Found, Place, folder_of};
-use crate::sandbox::rules::{Rights, Rules};
+use crate::policy::protected;
+use crate::sandbox::rules::{Held, Rights, Rules};
 use crate::sys::path::{self, Follow};
 
 /// How long a folder in which reading was granted is not looked at again. A folder that was moved meanwhile makes a
@@ -45,14 +46,74 @@ impl Readable {
     }
 }
 
+/// All that holds in a folder: for changes, where more counts than whether enough is found.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Survey {
+    /// The rights of every rule on the way up.
+    pub(super) held: Held,
+    /// How many components of a path below the folder are the outermost guarded grant itself; `None`: no guarded
+    /// grant lies around it.
+    pub(super) guarded: Option<usize>,
+}
+
+impl Survey {
+    /// What no path leads to: Landlock does not know it.
+    const NAMELESS: Survey =
+        Survey { held: Held { granted: Rights(u32::MAX), kernel: Rights(u32::MAX) }, guarded: None };
+
+    /// Whether the broker has to do it: it is granted, and the kernel does not know.
+    pub(super) fn is_ours(&self, rights: Rights) -> bool {
+        self.held.granted.cover(rights) && !self.held.kernel.cover(rights)
+    }
+}
+
 impl Broker {
+    /// Surveys the folder that `start` is, up to the root.
+    pub(super) fn survey(&self, start: OwnedFd) -> io::Result<Survey> {
+        let names = protected::depth(&path::path_of(start.as_fd())?);
+        let mut survey = Survey { held: Held::default(), guarded: None };
+        let mut at = start;
+        let mut inode = path::stat(at.as_fd())?.inode;
+        let mut steps = 0;
+        loop {
+            survey.held = survey.held.and(self.rules.at(inode));
+            if self.rules.guards(inode) {
+                // A name and a walk that disagree were looked at while somebody moved a folder.
+                let below = names.checked_sub(steps).ok_or(io::ErrorKind::StaleNetworkFileHandle)?;
+                survey.guarded = Some(below);
+            }
+            let above = path::look(at.as_fd(), b"..", Follow::Links, ResolveFlag::empty())?;
+            let next = path::stat(above.as_fd())?.inode;
+            if next == inode {
+                return Ok(survey);
+            }
+            (at, inode) = (above, next);
+            steps += 1;
+        }
+    }
+
+    /// Surveys a place: the folder that it is, or that it lies in.
+    pub(super) fn survey_of(&self, place: &Place) -> io::Result<Survey> {
+        match &place.found {
+            Found::Missing { parent } => self.survey(parent.try_clone()?),
+            Found::Proc { .. } => Ok(Survey { held: Held::default(), guarded: None }),
+            Found::Existing { .. } if self.is_nameless(place) => Ok(Survey::NAMELESS),
+            Found::Existing { fd, stat } if stat.is_dir() => self.survey(fd.try_clone()?),
+            Found::Existing { stat, .. } => {
+                let mut survey = self.survey(folder_of(self.root.as_fd(), &place.path)?)?;
+                survey.held = survey.held.and(self.rules.at(stat.inode));
+                Ok(survey)
+            }
+        }
+    }
+
     /// As [`Broker::rights_at`], for an open that only reads a file.
     pub(super) fn rights_to_read(&mut self, place: &Place) -> io::Result<Rights> {
         let wanted = Rights::READ_FILE;
         let (Found::Existing { stat, .. }, Some(folder)) = (&place.found, place.path.parent()) else {
             return self.rights_at(place, wanted);
         };
-        let own = self.rules.at(stat.inode);
+        let own = self.rules.at(stat.inode).granted;
         if own.cover(wanted) || self.is_nameless(place) {
             return self.rights_at(place, wanted);
         }
@@ -79,7 +140,7 @@ impl Broker {
             Found::Missing { parent } => rights_above(rules, parent.try_clone()?, Rights::default(), enough),
             Found::Proc { .. } => Ok(Rights::default()),
             Found::Existing { fd, stat } => {
-                let own = rules.at(stat.inode);
+                let own = rules.at(stat.inode).granted;
                 if own.cover(enough) {
                     return Ok(own);
                 }
@@ -92,15 +153,6 @@ impl Broker {
                 rights_above(rules, start, own, enough)
             }
         }
-    }
-
-    /// The rights that hold in the folder that a place lies in.
-    pub(super) fn rights_in_folder_of(&self, place: &Place, enough: Rights) -> io::Result<Rights> {
-        let folder = match &place.found {
-            Found::Missing { parent } => parent.try_clone()?,
-            Found::Existing { .. } | Found::Proc { .. } => folder_of(self.root.as_fd(), &place.path)?,
-        };
-        rights_above(&self.rules, folder, Rights::default(), enough)
     }
 
     /// What the kernel shows as `pipe:[1]`, `socket:[2]`, `anon_inode:…`, `/memfd:…`: no path leads there.
@@ -121,7 +173,7 @@ fn climb(rules: &Rules, start: OwnedFd, own: Rights, enough: Rights) -> io::Resu
     let mut inode = path::stat(at.as_fd())?.inode;
     let mut steps = 0;
     loop {
-        rights = rights.and(rules.at(inode));
+        rights = rights.and(rules.at(inode).granted);
         if rights.cover(enough) {
             return Ok((rights, steps));
         }

@@ -12,6 +12,8 @@ use crate::sys::seccomp::{self, Answer, Notification};
 impl Broker {
     /// Serves until the last process under the filter is gone.
     pub fn serve(mut self) -> io::Result<()> {
+        // Files are created here with the umask of whoever asks.
+        crate::sys::process::own_umask()?;
         loop {
             // What waits is written within 100 ms, also when nothing more happens.
             let timeout = match self.emitter.due() {
@@ -58,7 +60,7 @@ impl Broker {
     fn reply(&mut self, notification: &Notification, reply: Reply) -> io::Result<()> {
         let (listener, id) = (self.listener.as_fd(), notification.id);
         let sent = match reply {
-            Reply::Gone => return Ok(()),
+            Reply::Gone | Reply::Handed => return Ok(()),
             Reply::Answer(answer) => seccomp::respond(listener, id, answer),
             Reply::Descriptor { fd, close_on_exec } => {
                 seccomp::respond_with_descriptor(listener, id, fd.as_fd(), close_on_exec).or_else(|error| {

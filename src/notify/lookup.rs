@@ -152,6 +152,10 @@ impl Broker {
         if manner.follow == Follow::Links
             && let Ok(link) = path::look(parent.as_fd(), name, Follow::NotLast, ResolveFlag::empty())
         {
+            if !manner.resolve.is_empty() {
+                // Rare: the kernel finds the errno itself, and changes nothing where the broker would have to.
+                return Err(Stop::Natural(libc::ELOOP));
+            }
             let to = path::read_link(link.as_fd()).map_err(|error| Stop::Natural(errno::of(&error)))?;
             let to = to.into_os_string().into_vec();
             let base = if to.first() == Some(&b'/') { self.root.try_clone() } else { parent.try_clone() };

@@ -57,7 +57,7 @@ impl Broker {
     pub(super) fn change_mode(&mut self, notification: &Notification, which: Which, mode: u64) -> Reply {
         let mode = mode as u32 & 0o7777;
         let may = if mode & SET_ID == 0 { Ok(()) } else { Err(Refusal::Privileged(WHY_NO_SET_ID)) };
-        self.perform(notification, which, may, |place| {
+        self.change_metadata(notification, which, may, |place| {
             act(place, |fd, is_link| match is_link {
                 true => Err(io::Error::from_raw_os_error(libc::EOPNOTSUPP)),
                 false => metadata::change_mode(fd, mode),
@@ -72,7 +72,7 @@ impl Broker {
         uid: u64,
         gid: u64,
     ) -> Reply {
-        self.perform(notification, which, Ok(()), |place| {
+        self.change_metadata(notification, which, Ok(()), |place| {
             act(place, |fd, _| metadata::change_owner(fd, uid as u32, gid as u32))
         })
     }
@@ -88,7 +88,7 @@ impl Broker {
             Ok(times) => times,
             Err(error) => return Reply::errno(errno::of(&error)),
         };
-        self.perform(notification, which, Ok(()), |place| {
+        self.change_metadata(notification, which, Ok(()), |place| {
             act(place, |fd, _| metadata::change_times(fd, times))
         })
     }
@@ -117,7 +117,7 @@ impl Broker {
             Ok(read) => read,
             Err(error) => return Reply::errno(errno::of(&error)),
         };
-        self.perform(notification, which, may_change(&name), |place| {
+        self.change_metadata(notification, which, may_change(&name), |place| {
             act(place, |fd, is_link| match is_link {
                 true => Err(io::Error::from_raw_os_error(libc::EPERM)),
                 false => metadata::set_attribute(fd, &name, &value, flags as i32),
@@ -130,7 +130,7 @@ impl Broker {
             Ok(name) => name,
             Err(error) => return Reply::errno(errno::of(&error)),
         };
-        self.perform(notification, which, may_change(&name), |place| {
+        self.change_metadata(notification, which, may_change(&name), |place| {
             act(place, |fd, is_link| match is_link {
                 true => Err(io::Error::from_raw_os_error(libc::EPERM)),
                 false => metadata::remove_attribute(fd, &name),
@@ -145,7 +145,7 @@ impl Broker {
     }
 
     /// Judges the place and what is to be done (`may`), acts on it, records both.
-    fn perform(
+    fn change_metadata(
         &mut self,
         notification: &Notification,
         which: Which,
@@ -194,10 +194,11 @@ impl Broker {
         if matches!(place.found, Found::Missing { .. }) {
             return Err(Reply::errno(libc::ENOENT));
         }
-        let held = match self.rights_at(place, Rights::WRITE_FILE) {
-            Ok(held) => held,
+        let survey = match self.survey_of(place) {
+            Ok(survey) => survey,
             Err(error) => return Err(self.unjudged(asker, place, KIND, &error)),
         };
+        let held = survey.held.granted;
         let nameless = held == Rights(u32::MAX);
         if nameless || !held.cover(Rights::WRITE_FILE) {
             let explained = self.context.explain(&place.path, KIND, held);
@@ -213,13 +214,8 @@ impl Broker {
                 &denial,
             ));
         }
-        if let Some(name) = self.protected_name(place) {
-            let denial = self.context.protected(name);
-            return Err(self.refuse(
-                asker,
-                Access::of(place, KIND, libc::EACCES, Evidence::Performed),
-                &denial,
-            ));
+        if let Some(name) = self.protected_name(&survey, &place.path) {
+            return Err(self.refuse_protected(asker, place, KIND, name));
         }
         Ok(())
     }

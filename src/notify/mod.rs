@@ -4,24 +4,28 @@
 //! thread of ours receives, one at a time. For opens, execs and changes of names the broker says what Landlock
 //! will say, records it, and lets the kernel go on ([`Answer::Continue`]) or refuses itself; Landlock decides again,
 //! so a racing thread can make the *path in the log* wrong, never the access. What Landlock does not know (mode,
-//! owner, times, attributes, watches, files of `/proc`) is **performed** here, on descriptors of ours. A number that
-//! is not in the broker's table is never continued. Rests on `seccomp_unotify(2)`, `landlock(7)`, `proc(5)`.
+//! owner, times, attributes, watches, files of `/proc`, names that are protected inside a write grant) is
+//! **performed** here, on descriptors of ours. A number that is not in the broker's table is never continued. Rests on `seccomp_unotify(2)`, `landlock(7)`, `proc(5)`.
 //!
 //! Absent on purpose: no decision that lets something through rests on memory that the server can change
 //! afterwards, unless the kernel decides the same thing again.
 
 mod denial;
+mod entry;
 mod exec;
 mod judge;
 mod listen;
 mod lookup;
 mod metadata;
+mod moves;
 mod names;
 mod observe;
 mod open;
+mod perform;
 mod place;
 mod processes;
 mod procfs;
+mod protection;
 mod record;
 mod refuse;
 mod sockets;
@@ -33,7 +37,7 @@ use std::collections::BTreeMap;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, AtomicUsize};
 
 use crate::event::{Emitter, SyscallDenied, Unwritable};
 use crate::notify::judge::Readable;
@@ -90,6 +94,8 @@ pub struct Broker {
     /// Calls that programs try and do without, by number: the first of each is told at once, how often at the end.
     fallbacks: BTreeMap<i32, SyscallDenied>,
     first: Option<Box<dyn FnOnce() -> Result<(), Unwritable> + Send>>,
+    /// Callers that wait for a reader of their pipe.
+    waiting: Arc<AtomicUsize>,
 }
 
 /// How a notification ends.
@@ -99,6 +105,8 @@ enum Reply {
     Answer(Answer),
     /// With a descriptor of ours, copied into the caller.
     Descriptor { fd: OwnedFd, close_on_exec: bool },
+    /// By a thread of its own, later.
+    Handed,
     /// Not at all: the caller died meanwhile.
     Gone,
 }
@@ -147,6 +155,7 @@ impl Broker {
             proc_device: dev,
             fallbacks: BTreeMap::new(),
             first: Some(settings.first),
+            waiting: Arc::default(),
         })
     }
 

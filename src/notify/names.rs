@@ -1,30 +1,74 @@
-//! Calls that make, remove and move names: `unlink`, `rmdir`, `mkdir`, `mknod`, `symlink`, `link`, `rename`,
-//! `truncate`, with their `…at` forms. Predicted as Landlock decides them (`landlock(7)`, `REFER`), then continued.
-
-use std::path::Path;
+//! Calls that make and remove one name: `unlink`, `rmdir`, `mkdir`, `mknod`, `symlink`, with their `…at` forms, and
+//! `truncate`.
+//!
+//! In a guarded grant they are performed here; elsewhere predicted as Landlock decides them (`landlock(7)`), then
+//! continued.
 
 use crate::event::{Evidence, FileAccessKind};
-use crate::notify::denial::denial;
 use crate::notify::metadata::SET_ID;
 use crate::notify::place::{Found, Manner, Place};
 use crate::notify::record::{Access, Asker};
 use crate::notify::{Broker, Reply};
-use crate::policy::grant::Access as Grant;
-use crate::policy::protected;
-use crate::policy::reason::Reason;
-use crate::policy::verdict::{Denial, Layer, Remedy};
 use crate::sandbox::rules::Rights;
 use crate::sys::seccomp::Notification;
+use crate::sys::{names, process};
 
-const RENAME_EXCHANGE: u64 = 2;
+use std::os::fd::AsFd;
 
-/// What a change of one name asks of the folder around it.
+/// What is done to a name.
 #[derive(Debug, Clone, Copy)]
-struct Change {
-    rights: Rights,
-    kind: FileAccessKind,
-    /// Whether what is made has a set-user-ID or set-group-ID bit.
-    set_id: bool,
+enum Change {
+    Remove {
+        folder: bool,
+    },
+    MakeFolder {
+        mode: u32,
+    },
+    MakeNode {
+        mode: u32,
+    },
+    /// A symbolic link; where its text lies in the caller's memory.
+    MakeLink {
+        text: u64,
+    },
+}
+
+impl Change {
+    /// What Landlock asks of the folder.
+    fn rights(self) -> Rights {
+        match self {
+            Change::Remove { folder: true } => Rights::REMOVE_DIR,
+            Change::Remove { folder: false } => Rights::REMOVE_FILE,
+            Change::MakeFolder { .. } => Rights::MAKE_DIR,
+            Change::MakeLink { .. } => Rights::MAKE_SYM,
+            Change::MakeNode { mode } => match mode & libc::S_IFMT {
+                libc::S_IFIFO => Rights::MAKE_FIFO,
+                libc::S_IFSOCK => Rights::MAKE_SOCK,
+                libc::S_IFCHR => Rights::MAKE_CHAR,
+                libc::S_IFBLK => Rights::MAKE_BLOCK,
+                _ => Rights::MAKE_REG,
+            },
+        }
+    }
+
+    fn kind(self) -> FileAccessKind {
+        match self {
+            Change::Remove { .. } => FileAccessKind::Delete,
+            _ => FileAccessKind::Create,
+        }
+    }
+
+    /// Nothing to remove, or something there already: an errno of the kernel's, before any rule.
+    fn is_settled(self, place: &Place) -> bool {
+        match self {
+            Change::Remove { .. } => matches!(place.found, Found::Missing { .. }),
+            _ => matches!(place.found, Found::Existing { .. }),
+        }
+    }
+
+    fn sets_id(self) -> bool {
+        matches!(self, Change::MakeNode { mode } if mode & SET_ID != 0)
+    }
 }
 
 impl Broker {
@@ -35,20 +79,17 @@ impl Broker {
         path: u64,
         folder: bool,
     ) -> Reply {
-        let rights = if folder { Rights::REMOVE_DIR } else { Rights::REMOVE_FILE };
-        let change = Change { rights, kind: FileAccessKind::Delete, set_id: false };
-        self.change(notification, dirfd, path, change)
+        self.change(notification, dirfd, path, Change::Remove { folder })
     }
 
-    pub(super) fn make(
+    pub(super) fn make_folder(
         &mut self,
         notification: &Notification,
         dirfd: i32,
         path: u64,
-        rights: Rights,
+        mode: u64,
     ) -> Reply {
-        let change = Change { rights, kind: FileAccessKind::Create, set_id: false };
-        self.change(notification, dirfd, path, change)
+        self.change(notification, dirfd, path, Change::MakeFolder { mode: mode as u32 })
     }
 
     /// `mknod`, of any kind.
@@ -59,268 +100,129 @@ impl Broker {
         path: u64,
         mode: u64,
     ) -> Reply {
-        let mode = mode as u32;
-        let rights = match mode & libc::S_IFMT {
-            libc::S_IFIFO => Rights::MAKE_FIFO,
-            libc::S_IFSOCK => Rights::MAKE_SOCK,
-            libc::S_IFCHR => Rights::MAKE_CHAR,
-            libc::S_IFBLK => Rights::MAKE_BLOCK,
-            _ => Rights::MAKE_REG,
-        };
-        let set_id = mode & SET_ID != 0;
-        self.change(notification, dirfd, path, Change { rights, kind: FileAccessKind::Create, set_id })
+        // The kernel takes 16 bits of it.
+        self.change(notification, dirfd, path, Change::MakeNode { mode: u32::from(mode as u16) })
+    }
+
+    pub(super) fn make_symlink(
+        &mut self,
+        notification: &Notification,
+        text: u64,
+        dirfd: i32,
+        path: u64,
+    ) -> Reply {
+        self.change(notification, dirfd, path, Change::MakeLink { text })
     }
 
     fn change(&mut self, notification: &Notification, dirfd: i32, path: u64, change: Change) -> Reply {
+        let (kind, rights) = (change.kind(), change.rights());
         let Some(asker) = self.asker(notification) else { return Reply::Gone };
-        let place = match self.place(notification, dirfd, path, Manner::NOT_LAST) {
-            Ok(place) => place,
-            Err(stop) => return self.stopped(notification, &asker, stop, change.kind),
+        let entry = match self.entry(notification, dirfd, path) {
+            Ok(entry) => entry,
+            Err(stop) => return self.stopped(notification, &asker, stop, kind),
         };
-        match (&place.found, change.kind) {
-            // Nothing to remove: ENOENT. Something there already: EEXIST. Both before any rule.
-            (Found::Missing { .. }, FileAccessKind::Delete) => return Reply::CONTINUE,
-            (Found::Existing { .. }, FileAccessKind::Create) => return Reply::CONTINUE,
-            _ => {}
-        }
-        let held = match self.rights_in_folder_of(&place, change.rights) {
-            Ok(held) => held,
-            Err(error) => return self.unjudged(&asker, &place, change.kind, &error),
+        let place = &entry.place;
+        let survey = match entry.folder.try_clone().and_then(|folder| self.survey(folder)) {
+            Ok(survey) => survey,
+            Err(error) => return self.unjudged(&asker, place, kind, &error),
         };
-        if change.rights == Rights::MAKE_CHAR || change.rights == Rights::MAKE_BLOCK {
-            return self.refuse_device(&asker, &place);
+        let protected = self.protected_name(&survey, &place.path);
+        if change.is_settled(place) && (protected.is_some() || !survey.is_ours(rights)) {
+            return Reply::CONTINUE;
         }
-        if !held.cover(change.rights) {
-            return self.refuse_change(&asker, &place, change.kind, held);
+        if rights == Rights::MAKE_CHAR || rights == Rights::MAKE_BLOCK {
+            return self.refuse_device(&asker, place, kind);
         }
-        if let Some(name) = self.protected_name(&place) {
-            let denial = self.context.protected(name);
-            let access = Access::of(&place, change.kind, libc::EACCES, Evidence::Performed);
-            return self.refuse(&asker, access, &denial);
+        if !survey.held.granted.cover(rights) {
+            return self.refuse_change(&asker, place, kind, survey.held.granted);
         }
-        if change.set_id {
-            return self.refuse_set_id(&asker, &place, change.kind);
+        if let Some(name) = protected {
+            return self.refuse_protected(&asker, place, kind, name);
+        }
+        if change.sets_id() {
+            return self.refuse_set_id(&asker, place, kind);
         }
         // A finished thing under the name of a folder that holds protected names would bring its own along.
-        let brings = change.kind == FileAccessKind::Create && change.rights != Rights::MAKE_DIR;
-        if brings && self.covers_protected(&place) {
-            return self.refuse_protected_parent(&asker, &place, change.kind);
+        let brings = kind == FileAccessKind::Create && !matches!(change, Change::MakeFolder { .. });
+        let whole = matches!(change, Change::MakeLink { .. });
+        if brings && self.covers_protected(&survey, &place.path, whole) {
+            return self.refuse_protected_parent(&asker, place, kind);
         }
-        self.allow(&asker, Access::of(&place, change.kind, 0, Evidence::Predicted), Reply::CONTINUE)
+        if !survey.is_ours(rights) {
+            let access = Access::of(place, kind, 0, Evidence::Predicted);
+            return self.allow(&asker, access, Reply::CONTINUE);
+        }
+        let name = entry.name();
+        match change {
+            Change::Remove { folder } => {
+                self.perform_change(&asker, place, kind, || names::remove(name, folder))
+            }
+            Change::MakeLink { text } => match self.read_path(notification, text) {
+                Ok(text) => self.perform_change(&asker, place, kind, || names::make_link(name, &text)),
+                Err(stop) => self.stopped(notification, &asker, stop, kind),
+            },
+            Change::MakeFolder { mode } => match self.adopt_umask(notification) {
+                Ok(()) => self.perform_change(&asker, place, kind, || names::make_folder(name, mode)),
+                Err(reply) => reply,
+            },
+            Change::MakeNode { mode } => match self.adopt_umask(notification) {
+                Ok(()) => self.perform_change(&asker, place, kind, || names::make_node(name, mode)),
+                Err(reply) => reply,
+            },
+        }
     }
 
     pub(super) fn truncate(&mut self, notification: &Notification) -> Reply {
         let kind = FileAccessKind::Truncate;
+        let [path, length, ..] = notification.args;
         let Some(asker) = self.asker(notification) else { return Reply::Gone };
-        let place = match self.place(notification, libc::AT_FDCWD, notification.args[0], Manner::FOLLOW) {
+        let place = match self.place(notification, libc::AT_FDCWD, path, Manner::FOLLOW) {
             Ok(place) => place,
             Err(stop) => return self.stopped(notification, &asker, stop, kind),
         };
         if matches!(place.found, Found::Missing { .. }) {
             return Reply::CONTINUE;
         }
-        let held = match self.rights_at(&place, Rights::TRUNCATE) {
-            Ok(held) => held,
+        let survey = match self.survey_of(&place) {
+            Ok(survey) => survey,
             Err(error) => return self.unjudged(&asker, &place, kind, &error),
         };
-        if !held.cover(Rights::TRUNCATE) {
-            return self.refuse_change(&asker, &place, kind, held);
+        if !survey.held.granted.cover(Rights::TRUNCATE) {
+            return self.refuse_change(&asker, &place, kind, survey.held.granted);
         }
-        if let Some(name) = self.protected_name(&place) {
-            let denial = self.context.protected(name);
-            return self.refuse(&asker, Access::of(&place, kind, libc::EACCES, Evidence::Performed), &denial);
+        if let Some(name) = self.protected_name(&survey, &place.path) {
+            return self.refuse_protected(&asker, &place, kind, name);
         }
-        self.allow(&asker, Access::of(&place, kind, 0, Evidence::Predicted), Reply::CONTINUE)
-    }
-
-    /// `link`, `linkat`: a second name for something that exists.
-    pub(super) fn link(
-        &mut self,
-        notification: &Notification,
-        (old_dirfd, old): (i32, u64),
-        (new_dirfd, new): (i32, u64),
-        flags: u64,
-    ) -> Reply {
-        let follows = flags & libc::AT_SYMLINK_FOLLOW as u64 != 0;
-        let base = if follows { Manner::FOLLOW } else { Manner::NOT_LAST };
-        let manner = Manner { empty: flags & libc::AT_EMPTY_PATH as u64 != 0, ..base };
-        let kind = FileAccessKind::Link;
-        let Some(asker) = self.asker(notification) else { return Reply::Gone };
-        let places = self
-            .place(notification, old_dirfd, old, manner)
-            .and_then(|from| Ok((from, self.place(notification, new_dirfd, new, Manner::NOT_LAST)?)));
-        let (from, to) = match places {
-            Ok(places) => places,
-            Err(stop) => return self.stopped(notification, &asker, stop, kind),
-        };
-        if !matches!(from.found, Found::Existing { .. }) || !matches!(to.found, Found::Missing { .. }) {
-            return if matches!(from.found, Found::Proc { .. }) {
-                Reply::errno(libc::EXDEV)
-            } else {
-                Reply::CONTINUE
-            };
-        }
-        self.refer(&asker, &from, &to, Rights::default(), made_by(&from), kind)
-    }
-
-    /// `rename`, `renameat`, `renameat2`.
-    pub(super) fn rename(
-        &mut self,
-        notification: &Notification,
-        (old_dirfd, old): (i32, u64),
-        (new_dirfd, new): (i32, u64),
-        flags: u64,
-    ) -> Reply {
-        let kind = FileAccessKind::Rename;
-        let Some(asker) = self.asker(notification) else { return Reply::Gone };
-        let places = self
-            .place(notification, old_dirfd, old, Manner::NOT_LAST)
-            .and_then(|from| Ok((from, self.place(notification, new_dirfd, new, Manner::NOT_LAST)?)));
-        let (from, to) = match places {
-            Ok(places) => places,
-            Err(stop) => return self.stopped(notification, &asker, stop, kind),
-        };
-        if !matches!(from.found, Found::Existing { .. }) {
-            return if matches!(from.found, Found::Proc { .. }) {
-                Reply::errno(libc::EXDEV)
-            } else {
-                Reply::CONTINUE
-            };
-        }
-        let exchanged = flags & RENAME_EXCHANGE != 0;
-        let mut leaves = removed_by(&from);
-        let mut arrives = made_by(&from);
-        if matches!(to.found, Found::Existing { .. }) {
-            if exchanged {
-                leaves = leaves.and(made_by(&to));
+        match &place.found {
+            Found::Existing { fd, .. } if survey.is_ours(Rights::TRUNCATE) => {
+                // The limit is the caller's, and the kernel would ask ours.
+                let limit = match process::limit_of(asker.pid, libc::RLIMIT_FSIZE) {
+                    Ok(limit) => limit,
+                    Err(error) => return self.unjudged(&asker, &place, kind, &error),
+                };
+                if self.still_waits(notification).is_err() {
+                    return Reply::Gone;
+                }
+                let length = length.cast_signed();
+                self.perform_change(&asker, &place, kind, || {
+                    if u64::try_from(length).is_ok_and(|length| length > limit) {
+                        return Err(std::io::Error::from_raw_os_error(libc::EFBIG));
+                    }
+                    names::truncate(fd.as_fd(), length)
+                })
             }
-            arrives = arrives.and(removed_by(&to));
-        }
-        self.refer(&asker, &from, &to, leaves, arrives, kind)
-    }
-
-    /// Two names in two folders: what Landlock demands of both, and that nothing gains rights by the move.
-    fn refer(
-        &mut self,
-        asker: &Asker,
-        from: &Place,
-        to: &Place,
-        leaves: Rights,
-        arrives: Rights,
-        kind: FileAccessKind,
-    ) -> Reply {
-        let everything = Rights(u32::MAX);
-        let (source, destination) =
-            match (self.rights_in_folder_of(from, everything), self.rights_in_folder_of(to, everything)) {
-                (Ok(source), Ok(destination)) => (source, destination),
-                (Err(error), _) | (_, Err(error)) => return self.unjudged(asker, from, kind, &error),
-            };
-        let same_folder = from.path.parent() == to.path.parent();
-        if !source.cover(leaves) {
-            return self.refuse_change(asker, from, kind, source);
-        }
-        if !destination.cover(arrives) {
-            return self.refuse_change(asker, to, kind, destination);
-        }
-        if same_folder && !destination.cover(leaves.and(arrives)) {
-            return self.refuse_change(asker, to, kind, destination);
-        }
-        let held = match self.rights_at(from, everything) {
-            Ok(held) => held,
-            Err(error) => return self.unjudged(asker, from, kind, &error),
-        };
-        let both_refer = source.cover(Rights::REFER) && destination.cover(Rights::REFER);
-        let keeps_rights = both_refer && held.cover(destination);
-        if !same_folder && !keeps_rights {
-            let denial = self.context.across(&from.path, &to.path);
-            return self.refuse(asker, Access::of(from, kind, libc::EXDEV, Evidence::Performed), &denial);
-        }
-        for place in [from, to] {
-            if let Some(name) = self.protected_name(place) {
-                let denial = self.context.protected(name);
-                let access = Access::of(place, kind, libc::EACCES, Evidence::Performed);
-                return self.refuse(asker, access, &denial);
-            }
-            if self.covers_protected(place) {
-                return self.refuse_protected_parent(asker, place, kind);
-            }
-        }
-        match self.allow(asker, Access::of(from, kind, 0, Evidence::Predicted), Reply::CONTINUE) {
-            Reply::Answer(crate::sys::seccomp::Answer::Continue) => {
-                self.allow(asker, Access::of(to, kind, 0, Evidence::Predicted), Reply::CONTINUE)
-            }
-            refused => refused,
+            _ => self.allow(&asker, Access::of(&place, kind, 0, Evidence::Predicted), Reply::CONTINUE),
         }
     }
 
-    /// No grant gives this, so none is proposed.
-    fn refuse_device(&mut self, asker: &Asker, place: &Place) -> Reply {
-        let why = "a device node is a door to the hardware; no grant lets a server make one".to_owned();
-        let denial =
-            Denial { reason: Reason::FsWriteNotGranted, layer: Layer::Landlock, remedy: Remedy::WhyNot(why) };
-        let access = Access::of(place, FileAccessKind::Create, libc::EACCES, Evidence::Performed);
-        self.refuse(asker, access, &denial)
-    }
-
-    fn refuse_change(&mut self, asker: &Asker, place: &Place, kind: FileAccessKind, held: Rights) -> Reply {
-        let denial = self.context.explain(&place.path, kind, held);
-        self.refuse(asker, Access::of(place, kind, libc::EACCES, Evidence::Performed), &denial)
-    }
-
-    pub(super) fn refuse_protected_parent(
+    pub(super) fn refuse_change(
         &mut self,
         asker: &Asker,
         place: &Place,
         kind: FileAccessKind,
+        held: Rights,
     ) -> Reply {
-        let name = place.path.file_name().unwrap_or_default();
-        let name = crate::event::text(name.as_encoded_bytes()).into_owned();
-        let why =
-            format!("{name} holds protected names: it is made empty or not at all, and stays where it is");
-        let denial = denial(Reason::FsWriteProtected, Remedy::WhyNot(why));
+        let denial = self.context.explain(&place.path, kind, held);
         self.refuse(asker, Access::of(place, kind, libc::EACCES, Evidence::Performed), &denial)
-    }
-
-    /// The protected name that a place is, or lies in, below the write grant around it.
-    pub(super) fn protected_name(&self, place: &Place) -> Option<&'static str> {
-        self.write_grants_around(&place.path)
-            .find_map(|relative| protected::is_protected(relative, &self.context.unprotected))
-    }
-
-    pub(super) fn covers_protected(&self, place: &Place) -> bool {
-        self.write_grants_around(&place.path)
-            .any(|relative| protected::covers_protected(relative, &self.context.unprotected))
-    }
-
-    /// The rest of a path below each write grant that it lies in. Our own folders of a session are not a project:
-    /// nobody outside reads what the server leaves there.
-    fn write_grants_around<'a>(&'a self, path: &'a Path) -> impl Iterator<Item = &'a Path> {
-        self.rules
-            .iter()
-            .filter(|rule| rule.access == Grant::Write && rule.is_dir && rule.origin.file != "caponier")
-            .filter_map(move |rule| path.strip_prefix(&rule.path).ok())
-    }
-}
-
-/// What making a thing of this kind asks for.
-fn made_by(place: &Place) -> Rights {
-    match &place.found {
-        Found::Existing { stat, .. } => match stat.mode & libc::S_IFMT {
-            libc::S_IFDIR => Rights::MAKE_DIR,
-            libc::S_IFLNK => Rights::MAKE_SYM,
-            libc::S_IFSOCK => Rights::MAKE_SOCK,
-            libc::S_IFIFO => Rights::MAKE_FIFO,
-            libc::S_IFCHR => Rights::MAKE_CHAR,
-            libc::S_IFBLK => Rights::MAKE_BLOCK,
-            _ => Rights::MAKE_REG,
-        },
-        _ => Rights::MAKE_REG,
-    }
-}
-
-fn removed_by(place: &Place) -> Rights {
-    match &place.found {
-        Found::Existing { stat, .. } if stat.is_dir() => Rights::REMOVE_DIR,
-        _ => Rights::REMOVE_FILE,
     }
 }

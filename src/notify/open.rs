@@ -1,4 +1,7 @@
 //! `open(2)`, `openat(2)`, `openat2(2)`, `creat(2)`.
+//!
+//! Reads are predicted and continued. What writes or creates in a guarded grant is opened here, and the caller gets
+//! the descriptor: on the file that was judged, or under a name that did not exist, in the folder that was judged.
 
 use nix::fcntl::ResolveFlag;
 
@@ -10,6 +13,7 @@ use crate::notify::record::{Access, Asker};
 use crate::notify::{Broker, Reply, Stop, procfs};
 use crate::policy::reason::Reason;
 use crate::sandbox::rules::Rights;
+use crate::sys::names::{self, Name};
 use crate::sys::path::{self, Follow};
 use crate::sys::seccomp::Notification;
 use crate::sys::{errno, memory};
@@ -18,6 +22,8 @@ use std::os::fd::AsFd;
 
 /// `struct open_how` of the first version; longer ones must be zero beyond it.
 const OPEN_HOW: usize = 24;
+/// Looks at a name that comes and goes.
+const MOST_OVERTAKEN: u8 = 8;
 
 /// One request to open, whichever call it came by.
 #[derive(Debug, Clone, Copy)]
@@ -28,6 +34,10 @@ struct Request {
     /// Of a file that comes into being.
     mode: u32,
     resolve: ResolveFlag,
+    /// Asks for what the kernel refuses, or what we do not know: the kernel's to answer.
+    odd: bool,
+    /// How often a name was taken by somebody else between our look and the act.
+    overtaken: u8,
 }
 
 impl Request {
@@ -48,14 +58,23 @@ impl Request {
         self.flags & libc::O_DIRECTORY != 0
     }
 
+    /// A name that is not there must not be found there.
+    fn is_exclusive(self) -> bool {
+        self.creates() && self.flags & libc::O_EXCL != 0
+    }
+
+    /// Anything but looking at what is there.
+    fn changes(self) -> bool {
+        self.writes() || self.creates() || self.truncates() || self.is_temporary()
+    }
+
     fn is_temporary(self) -> bool {
         self.flags & libc::O_TMPFILE == libc::O_TMPFILE
     }
 
     fn manner(self) -> Manner {
         // O_EXCL with O_CREAT does not follow a last link either.
-        let exclusive = self.creates() && self.flags & libc::O_EXCL != 0;
-        let not_last = self.flags & libc::O_NOFOLLOW != 0 || exclusive;
+        let not_last = self.flags & libc::O_NOFOLLOW != 0 || self.is_exclusive();
         let follow = if not_last { Follow::NotLast } else { Follow::Links };
         Manner { follow, resolve: self.resolve, empty: false }
     }
@@ -101,7 +120,11 @@ impl Broker {
         };
         let (flags, resolve) = (word(0), ResolveFlag::from_bits_retain(word(16)));
         let mode = word(8) as u32;
-        let request = Request { dirfd: args[0] as i32, path: args[1], flags: flags as i32, mode, resolve };
+        let makes = flags as i32 & libc::O_CREAT != 0 || flags as i32 & libc::O_TMPFILE == libc::O_TMPFILE;
+        let odd_mode = word(8) & !0o7777 != 0 || mode != 0 && !makes;
+        let odd = args[3] != OPEN_HOW as u64 || flags >> 32 != 0 || odd_mode;
+        let dirfd = args[0] as i32;
+        let request = Request { dirfd, path: args[1], flags: flags as i32, mode, resolve, odd, overtaken: 0 };
         self.open_request(notification, request)
     }
 
@@ -113,13 +136,18 @@ impl Broker {
         flags: i32,
         mode: u64,
     ) -> Reply {
-        let request = Request { dirfd, path, flags, mode: mode as u32, resolve: ResolveFlag::empty() };
+        let (mode, resolve) = (mode as u32, ResolveFlag::empty());
+        let request = Request { dirfd, path, flags, mode, resolve, odd: false, overtaken: 0 };
         self.open_request(notification, request)
     }
 
     fn open_request(&mut self, notification: &Notification, request: Request) -> Reply {
         if request.flags & libc::O_PATH != 0 {
             // Nothing can be read through it, and Landlock lets it pass too: every later use is judged.
+            return Reply::CONTINUE;
+        }
+        if request.creates() && request.lists() && !request.is_temporary() {
+            // EINVAL.
             return Reply::CONTINUE;
         }
         let Some(asker) = self.asker(notification) else { return Reply::Gone };
@@ -132,19 +160,25 @@ impl Broker {
         match &place.found {
             Found::Proc { .. } => self.open_proc(&asker, place, request),
             Found::Missing { .. } if !request.creates() => {
-                let access = Access::of(
-                    &place,
-                    demand_of(request, request.lists()).kind,
-                    libc::ENOENT,
-                    Evidence::Predicted,
-                );
-                self.allow(&asker, access, Reply::CONTINUE)
+                let kind = demand_of(request, request.lists()).kind;
+                // Somebody may make it before the kernel looks, and it cannot open for writing what is guarded.
+                let (evidence, reply) = match request.changes() {
+                    true => (Evidence::Performed, Reply::errno(libc::ENOENT)),
+                    false => (Evidence::Predicted, Reply::CONTINUE),
+                };
+                self.allow(&asker, Access::of(&place, kind, libc::ENOENT, evidence), reply)
             }
-            _ => self.open_file(&asker, &place, request),
+            _ => self.open_file(notification, &asker, &place, request),
         }
     }
 
-    fn open_file(&mut self, asker: &Asker, place: &Place, request: Request) -> Reply {
+    fn open_file(
+        &mut self,
+        notification: &Notification,
+        asker: &Asker,
+        place: &Place,
+        request: Request,
+    ) -> Reply {
         let demand = match &place.found {
             Found::Existing { stat, .. } if stat.is_symlink() => {
                 // O_NOFOLLOW on a link: ELOOP (or EEXIST), whatever the rules say.
@@ -156,6 +190,9 @@ impl Broker {
                 kind: FileAccessKind::Create,
             },
         };
+        if request.changes() {
+            return self.open_to_change(notification, asker, place, request, &demand);
+        }
         let held = if demand.rights == Rights::READ_FILE {
             self.rights_to_read(place)
         } else {
@@ -166,26 +203,114 @@ impl Broker {
             Err(error) => return self.unjudged(asker, place, demand.kind, &error),
         };
         if !held.cover(demand.rights) {
-            let denial = self.context.explain(&place.path, demand.kind, held);
-            let access = Access::of(place, demand.kind, libc::EACCES, Evidence::Performed);
-            return self.refuse(asker, access, &denial);
+            return self.refuse_change(asker, place, demand.kind, held);
         }
-        if request.writes() || request.creates() || request.truncates() {
-            if let Some(name) = self.protected_name(place) {
-                let denial = self.context.protected(name);
-                let access = Access::of(place, demand.kind, libc::EACCES, Evidence::Performed);
-                return self.refuse(asker, access, &denial);
+        let errno = permission(place, request);
+        self.allow(asker, Access::of(place, demand.kind, errno, Evidence::Predicted), Reply::CONTINUE)
+    }
+
+    fn open_to_change(
+        &mut self,
+        notification: &Notification,
+        asker: &Asker,
+        place: &Place,
+        request: Request,
+        demand: &Demand,
+    ) -> Reply {
+        let survey = match self.survey_of(place) {
+            Ok(survey) => survey,
+            Err(error) => return self.unjudged(asker, place, demand.kind, &error),
+        };
+        if !survey.held.granted.cover(demand.rights) {
+            return self.refuse_change(asker, place, demand.kind, survey.held.granted);
+        }
+        if let Some(name) = self.protected_name(&survey, &place.path) {
+            if request.is_exclusive() && matches!(place.found, Found::Existing { .. }) {
+                // EEXIST.
+                return Reply::CONTINUE;
             }
-            if matches!(place.found, Found::Missing { .. }) && self.covers_protected(place) {
-                return self.refuse_protected_parent(asker, place, demand.kind);
-            }
+            return self.refuse_protected(asker, place, demand.kind, name);
+        }
+        if matches!(place.found, Found::Missing { .. }) && self.covers_protected(&survey, &place.path, false)
+        {
+            return self.refuse_protected_parent(asker, place, demand.kind);
         }
         // Also where the file is there already: it may be gone before the kernel looks.
         if (request.creates() || request.is_temporary()) && request.mode & SET_ID != 0 {
             return self.refuse_set_id(asker, place, demand.kind);
         }
+        // A file that is there may be gone before the kernel looks, and it cannot make one in a guarded folder.
+        let may_make = request.creates() && survey.guarded.is_some();
+        if survey.is_ours(demand.rights) || may_make && survey.is_ours(Rights::MAKE_REG) {
+            return self.open_here(notification, asker, place, request, demand.kind);
+        }
         let errno = permission(place, request);
         self.allow(asker, Access::of(place, demand.kind, errno, Evidence::Predicted), Reply::CONTINUE)
+    }
+
+    /// Opens it for the caller.
+    fn open_here(
+        &mut self,
+        notification: &Notification,
+        asker: &Asker,
+        place: &Place,
+        request: Request,
+        kind: FileAccessKind,
+    ) -> Reply {
+        let close_on_exec = request.flags & libc::O_CLOEXEC != 0;
+        if request.odd {
+            return Reply::CONTINUE;
+        }
+        if self.emitter.ready().is_err() {
+            return Reply::errno(libc::EIO);
+        }
+        let there = request.flags & !(libc::O_CREAT | libc::O_EXCL | libc::O_NOFOLLOW);
+        match &place.found {
+            Found::Existing { .. } if request.is_exclusive() => Reply::errno(libc::EEXIST),
+            Found::Existing { fd, stat } => match stat.mode & libc::S_IFMT {
+                libc::S_IFREG => {
+                    self.perform_open(asker, place, kind, close_on_exec, || names::reopen(fd.as_fd(), there))
+                }
+                libc::S_IFDIR if request.is_temporary() => match self.adopt_umask(notification) {
+                    Ok(()) => self.perform_open(asker, place, kind, close_on_exec, || {
+                        names::create_nameless(fd.as_fd(), request.flags, request.mode & 0o7777)
+                    }),
+                    Err(reply) => reply,
+                },
+                // EISDIR.
+                libc::S_IFDIR => Reply::CONTINUE,
+                libc::S_IFIFO => match fd.try_clone() {
+                    Ok(fd) => self.open_pipe(notification, asker, place, kind, (fd, there)),
+                    Err(error) => self.unjudged(asker, place, kind, &error),
+                },
+                libc::S_IFSOCK => Reply::errno(libc::ENXIO),
+                _ => self.refuse_device(asker, place, kind),
+            },
+            Found::Missing { parent } => {
+                let name = place.path.file_name().unwrap_or_default().as_encoded_bytes();
+                if place.asked.last() == Some(&b'/') {
+                    // EISDIR.
+                    return Reply::CONTINUE;
+                }
+                if let Err(reply) = self.adopt_umask(notification) {
+                    return reply;
+                }
+                let at = Name { folder: parent.as_fd(), name };
+                // Never a file that somebody else made since: that one was not judged.
+                match names::create(at, request.flags & !libc::O_NOFOLLOW, request.mode & 0o7777) {
+                    Err(error)
+                        if errno::of(&error) == libc::EEXIST
+                            && !request.is_exclusive()
+                            && request.overtaken < MOST_OVERTAKEN =>
+                    {
+                        let overtaken = request.overtaken + 1;
+                        self.open_request(notification, Request { overtaken, ..request })
+                    }
+                    created => self.perform_open(asker, place, kind, close_on_exec, || created),
+                }
+            }
+            Found::Proc { .. } => Reply::errno(libc::EACCES),
+        }
     }
 
     fn open_proc(&mut self, asker: &Asker, place: Place, request: Request) -> Reply {

@@ -2,7 +2,6 @@
 
 use crate::notify::metadata::{Which, read_timespecs, read_timevals, read_utimbuf};
 use crate::notify::{Broker, Reply};
-use crate::sandbox::rules::Rights;
 use crate::sys::seccomp::Notification;
 use crate::sys::syscall;
 
@@ -26,13 +25,15 @@ impl Broker {
 
             "unlink" => self.unlink(n, CWD, a, false),
             "rmdir" => self.unlink(n, CWD, a, true),
+            // Other flags than the one that there is: EINVAL, whatever they are said of.
+            "unlinkat" if c as i32 & !libc::AT_REMOVEDIR != 0 => Reply::CONTINUE,
             "unlinkat" => self.unlink(n, a as i32, b, c as i32 & libc::AT_REMOVEDIR != 0),
-            "mkdir" => self.make(n, CWD, a, Rights::MAKE_DIR),
-            "mkdirat" => self.make(n, a as i32, b, Rights::MAKE_DIR),
+            "mkdir" => self.make_folder(n, CWD, a, b),
+            "mkdirat" => self.make_folder(n, a as i32, b, c),
             "mknod" => self.make_node(n, CWD, a, b),
             "mknodat" => self.make_node(n, a as i32, b, c),
-            "symlink" => self.make(n, CWD, b, Rights::MAKE_SYM),
-            "symlinkat" => self.make(n, b as i32, c, Rights::MAKE_SYM),
+            "symlink" => self.make_symlink(n, a, CWD, b),
+            "symlinkat" => self.make_symlink(n, a, b as i32, c),
             "truncate" => self.truncate(n),
             "link" => self.link(n, (CWD, a), (CWD, b), 0),
             "linkat" => self.link(n, (a as i32, b), (c as i32, d), e),

@@ -41,6 +41,18 @@ impl Target {
         Ok(openat(&self.folder, "cwd", OFlag::O_PATH | OFlag::O_CLOEXEC, Mode::empty())?)
     }
 
+    /// What it takes away from the mode of a new file.
+    pub(super) fn umask(&self) -> io::Result<u32> {
+        let gone = || io::Error::from_raw_os_error(libc::ESRCH);
+        let status = openat(&self.folder, "status", OFlag::O_RDONLY | OFlag::O_CLOEXEC, Mode::empty())?;
+        let mut head = [0u8; 256];
+        let got = nix::unistd::read(&status, &mut head)?;
+        let mut lines = head[..got].split(|byte| *byte == b'\n');
+        let umask = lines.find_map(|line| line.strip_prefix(b"Umask:")).ok_or_else(gone)?;
+        let umask = std::str::from_utf8(umask).map_err(|_| gone())?;
+        u32::from_str_radix(umask.trim(), 8).map_err(|_| gone())
+    }
+
     /// What one of its descriptors names.
     pub(super) fn descriptor(&self, fd: i32) -> io::Result<OwnedFd> {
         if fd < 0 {

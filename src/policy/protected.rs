@@ -1,9 +1,10 @@
 //! Names that stay read-only inside a write grant, present or absent: what they hold is run or believed later,
 //! outside the pen, by git, a shell, an editor or a client.
 //!
-//! A name is matched at any depth below the grant and without regard to ASCII case (file systems that fold case
-//! exist). A name is free only when the profile lifted exactly that name: one lifted name never frees another that
-//! the same path also passes through. Pure: nothing here looks at a disk.
+//! A name is matched at any depth below the grant, as the least exact file system would take it: without regard to
+//! case, to characters that are not shown, to dots and spaces at its end. A name is free only when the profile
+//! lifted exactly that name: one lifted name never frees another that the same path also passes through. Pure:
+//! nothing here looks at a disk.
 
 use std::ffi::OsStr;
 use std::path::{Component, Path};
@@ -54,15 +55,19 @@ pub const PROTECTED: &[&str] = &[
     ".config/systemd",
 ];
 
-/// The protected name that `relative` (a path below a write grant) is, or lies in.
+/// The protected name that `path` is, or lies in; only names that end below its first `below` components count: those
+/// are the grant itself, and whoever grants `.claude` by name means it. A name may begin above the grant: in a grant
+/// of `.git`, `hooks` is protected.
 ///
 /// `lifted` are the names that the profile gave up. The git directories of submodules (`.git/modules/…`) count as
 /// `.git`.
-pub fn is_protected(relative: &Path, lifted: &[String]) -> Option<&'static str> {
-    let parts = components(relative);
-    names(lifted)
-        .find(|name| (0..parts.len()).any(|at| begins_with(&parts[at..], name)))
-        .or_else(|| submodule(&parts, lifted))
+pub fn is_protected(path: &Path, below: usize, lifted: &[String]) -> Option<&'static str> {
+    let parts = components(path);
+    let is_in = |name: &str| {
+        let words = name.split('/').count();
+        (0..parts.len()).any(|at| at + words > below && begins_with(&parts[at..], name))
+    };
+    names(lifted).find(|name| is_in(name)).or_else(|| submodule(&parts, below, lifted))
 }
 
 /// Whether giving this name to a finished thing (rename, link, symlink, a new regular file), or taking the name
@@ -70,13 +75,25 @@ pub fn is_protected(relative: &Path, lifted: &[String]) -> Option<&'static str> 
 ///
 /// Making an empty folder of that name is harmless, so `mkdir` need not ask. A path for which [`is_protected`]
 /// answers is not asked about here.
-pub fn covers_protected(relative: &Path, lifted: &[String]) -> bool {
-    let parts = components(relative);
+pub fn covers_protected(path: &Path, lifted: &[String]) -> bool {
+    let parts = components(path);
     let covers = |name: &'static str| {
         let name: Vec<&str> = name.split('/').collect();
         (1..name.len()).any(|length| ends_with(&parts, &name[..length]))
     };
     names(lifted).any(covers)
+}
+
+/// Whether a folder of this name may be the git directory of a submodule or of a worktree, or hold one: moved, its
+/// `hooks` would be words like any other. Asked like [`covers_protected`], of folders and of symbolic links.
+pub fn is_repository_store(path: &Path, lifted: &[String]) -> bool {
+    let parts = components(path);
+    names(lifted).any(|name| name.starts_with(".git/")) && stores(&parts).next().is_some()
+}
+
+/// How many components a path has, as [`is_protected`] counts them.
+pub fn depth(path: &Path) -> usize {
+    components(path).len()
 }
 
 fn names(lifted: &[String]) -> impl Iterator<Item = &'static str> {
@@ -94,36 +111,62 @@ fn components(path: &Path) -> Vec<&OsStr> {
 
 fn begins_with(parts: &[&OsStr], name: &str) -> bool {
     let mut parts = parts.iter();
-    name.split('/').all(|word| parts.next().is_some_and(|part| part.eq_ignore_ascii_case(word)))
+    name.split('/').all(|word| parts.next().is_some_and(|part| reads_as(part, word)))
 }
 
 fn ends_with(parts: &[&OsStr], words: &[&str]) -> bool {
     parts.len() >= words.len()
-        && parts[parts.len() - words.len()..]
-            .iter()
-            .zip(words)
-            .all(|(part, word)| part.eq_ignore_ascii_case(word))
+        && parts[parts.len() - words.len()..].iter().zip(words).all(|(part, word)| reads_as(part, word))
+}
+
+/// Whether some file system takes `part` for `word`, which is in lower case: ext4 with `casefold` folds as Unicode
+/// does and leaves out what is not shown, vfat drops dots at the end.
+fn reads_as(part: &OsStr, word: &str) -> bool {
+    if part.eq_ignore_ascii_case(word) {
+        return true;
+    }
+    let bytes = part.as_encoded_bytes();
+    if bytes.is_ascii() && !matches!(bytes.last(), Some(b'.' | b' ')) {
+        return false;
+    }
+    let text = String::from_utf8_lossy(bytes);
+    // By way of the capital letters: U+017F and U+212A are small letters of their own, and fold to s and k.
+    let shown = text.chars().filter(|c| !is_ignorable(*c));
+    let folded: String = shown.flat_map(char::to_uppercase).flat_map(char::to_lowercase).collect();
+    folded.trim_end_matches(['.', ' ']) == word
+}
+
+/// `Default_Ignorable_Code_Point` of Unicode.
+fn is_ignorable(c: char) -> bool {
+    matches!(
+        u32::from(c),
+        0xad | 0x34f | 0x61c | 0x115f..=0x1160 | 0x17b4..=0x17b5 | 0x180b..=0x180f | 0x200b..=0x200f
+            | 0x202a..=0x202e | 0x2060..=0x206f | 0x3164 | 0xfe00..=0xfe0f | 0xfeff | 0xffa0 | 0xfff0..=0xfff8
+            | 0x1_bca0..=0x1_bca3 | 0x1_d173..=0x1_d17a | 0xe_0000..=0xe_0fff
+    )
+}
+
+/// Where `.git/modules` or `.git/worktrees` begins in a path.
+fn stores<'a>(parts: &'a [&OsStr]) -> impl Iterator<Item = usize> + 'a {
+    let is_store = |pair: &[&OsStr]| {
+        reads_as(pair[0], ".git") && (reads_as(pair[1], "modules") || reads_as(pair[1], "worktrees"))
+    };
+    parts.windows(2).enumerate().filter(move |(_, pair)| is_store(pair)).map(|(at, _)| at)
 }
 
 /// `.git/modules/NAME/hooks`, where NAME may have slashes of its own. Below `refs` and `logs` the same words are
 /// names of branches.
-fn submodule(parts: &[&OsStr], lifted: &[String]) -> Option<&'static str> {
-    let start = parts.windows(2).position(|pair| {
-        pair[0].eq_ignore_ascii_case(".git")
-            && (pair[1].eq_ignore_ascii_case("modules") || pair[1].eq_ignore_ascii_case("worktrees"))
-    })?;
-    for part in parts.iter().skip(start + 3) {
-        if part.eq_ignore_ascii_case("refs") || part.eq_ignore_ascii_case("logs") {
-            return None;
-        }
-        let found = names(lifted)
-            .filter_map(|name| Some((name, name.strip_prefix(".git/")?)))
-            .find(|(_, word)| part.eq_ignore_ascii_case(word));
-        if let Some((name, _)) = found {
-            return Some(name);
-        }
-    }
-    None
+fn submodule(parts: &[&OsStr], below: usize, lifted: &[String]) -> Option<&'static str> {
+    stores(parts).find_map(|start| {
+        let inside = parts.iter().enumerate().skip(start + 3);
+        let inside = inside.take_while(|(_, part)| !reads_as(part, "refs") && !reads_as(part, "logs"));
+        inside.filter(|(at, _)| *at >= below).find_map(|(_, part)| {
+            names(lifted)
+                .filter_map(|name| Some((name, name.strip_prefix(".git/")?)))
+                .find(|(_, word)| reads_as(part, word))
+                .map(|(name, _)| name)
+        })
+    })
 }
 
 #[cfg(test)]
@@ -133,7 +176,7 @@ mod tests {
     use super::*;
 
     fn protected(path: &str) -> Option<&'static str> {
-        is_protected(Path::new(path), &[])
+        is_protected(Path::new(path), 0, &[])
     }
 
     #[test]
@@ -176,9 +219,45 @@ mod tests {
     #[test]
     fn lifting_one_name_frees_only_that_one() {
         let lifted = vec![".vscode".to_owned()];
-        assert_eq!(is_protected(Path::new(".vscode/tasks.json"), &lifted), None);
-        assert_eq!(is_protected(Path::new(".vscode/.git/hooks/x"), &lifted), Some(".git/hooks"));
+        assert_eq!(is_protected(Path::new(".vscode/tasks.json"), 0, &lifted), None);
+        assert_eq!(is_protected(Path::new(".vscode/.git/hooks/x"), 0, &lifted), Some(".git/hooks"));
         assert!(covers_protected(Path::new(".git"), &[".git/hooks".to_owned()]), "config still counts");
+    }
+
+    #[test]
+    fn a_name_counts_where_it_ends_below_the_grant() {
+        let in_grant = |path: &str, below| is_protected(Path::new(path), below, &[]);
+        assert_eq!(in_grant("/home/me/.claude/settings.json", 3), None, "granted by name");
+        assert_eq!(in_grant("/home/me/p/.git/hooks/x", 4), Some(".git/hooks"), "begins above the grant");
+        assert_eq!(in_grant("/home/me/p/.git/hooks/x", 5), None);
+        assert_eq!(in_grant("/home/me/.config/p/.envrc", 4), Some(".envrc"));
+    }
+
+    #[test]
+    fn a_file_system_that_folds_changes_nothing() {
+        for alias in [
+            ".g\u{200c}it/HOO\u{212a}S/x",
+            ".cur\u{17f}or/mcp.json",
+            ".mcp.json.",
+            ".mcp.json . ",
+            ".PRO\u{fb01}LE",
+            ".v\u{17f}code\u{feff}",
+        ] {
+            assert!(protected(alias).is_some(), "{alias:?}");
+        }
+        for free in [".gît/hooks", "mcp.json.", "…", ". ."] {
+            assert_eq!(protected(free), None, "{free}");
+        }
+    }
+
+    #[test]
+    fn folders_of_submodules_stay_where_they_are() {
+        for store in [".git/modules", ".git/modules/lib", "sub/.git/worktrees/fix/x"] {
+            assert!(is_repository_store(Path::new(store), &[]), "{store}");
+        }
+        assert!(!is_repository_store(Path::new(".git/objects/ab"), &[]));
+        assert!(!is_repository_store(Path::new("modules/lib"), &[]));
+        assert_eq!(protected(".git/modules/logs/.git/modules/lib/hooks"), Some(".git/hooks"));
     }
 
     proptest! {

@@ -13,7 +13,7 @@ use crate::policy::Policy;
 use crate::policy::address::{Place, place};
 use crate::policy::grant::{Access, Grant, Origin};
 use crate::policy::host::{self, Host};
-use crate::policy::protected::is_protected;
+use crate::policy::protected::{depth, is_protected};
 use crate::policy::reason::Reason;
 use crate::policy::shells::is_shell_name;
 use crate::policy::tools::ToolDefault;
@@ -167,8 +167,8 @@ impl<'q> Query<'q> {
 
     fn protected(&self, grant: &Grant) -> Option<&'static str> {
         let granted = self.places.find(&grant.path).ok()?;
-        let below = self.place.path.strip_prefix(&granted.path).ok()?;
-        is_protected(below, &self.resolved.policy.filesystem.unprotected)
+        self.place.path.strip_prefix(&granted.path).ok()?;
+        is_protected(&self.place.path, depth(&granted.path), &self.resolved.policy.filesystem.unprotected)
     }
 
     fn refused(&self, refusals: &Refusals) -> Answer {

@@ -3,7 +3,7 @@
 //! The same opened inodes serve twice: the kernel enforces them, and the broker predicts with them. A rule is what
 //! was opened, not what it is called: names are kept for the record only. `landlock(7)`.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
@@ -101,19 +101,33 @@ pub fn rights_of(access: Access, stat: &Stat) -> Rights {
     }
 }
 
+/// What may be done, and what of it the kernel allows by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Held {
+    /// What the grants say.
+    pub granted: Rights,
+    /// What Landlock was told. The rest of `granted` is performed by the broker.
+    pub kernel: Rights,
+}
+
+impl Held {
+    /// Both.
+    pub const fn and(self, other: Held) -> Held {
+        Held { granted: self.granted.and(other.granted), kernel: self.kernel.and(other.kernel) }
+    }
+}
+
 /// One opened grant.
 #[derive(Debug)]
 pub struct Rule {
     /// What was granted.
     pub access: Access,
-    /// Where it is: by the kernel's word when it was opened for a write grant, as granted for the others.
+    /// As granted.
     pub path: PathBuf,
     /// What it is.
     pub inode: Inode,
-    /// The rights that follow.
-    pub rights: Rights,
-    /// Whether it is a folder.
-    pub is_dir: bool,
+    /// The rights that follow, and those that the kernel is told.
+    pub held: Held,
     /// The line that gave it.
     pub origin: Origin,
     fd: OwnedFd,
@@ -123,7 +137,9 @@ pub struct Rule {
 #[derive(Debug, Default)]
 pub struct Rules {
     list: Vec<Rule>,
-    by_inode: HashMap<Inode, Rights>,
+    by_inode: HashMap<Inode, Held>,
+    /// The folders whose changes the broker performs.
+    guarded: HashSet<Inode>,
 }
 
 /// Why there is no ruleset.
@@ -169,20 +185,17 @@ impl Rules {
                 Err(error) => return Err(failed(grant, error)),
             };
             let stat = path::stat(fd.as_fd()).map_err(|error| failed(grant, error))?;
-            // Only write grants are ever asked for their name: protected names lie below it.
-            let path = match access {
-                Access::Write => path::path_of(fd.as_fd()).map_err(|error| failed(grant, error))?,
-                Access::Read | Access::Execute => grant.path.clone(),
-            };
-            let rights = rights_of(access, &stat);
+            let held = held_by(access, grant, &stat);
             let known = rules.by_inode.entry(stat.inode).or_default();
-            *known = known.and(rights);
+            *known = known.and(held);
+            if held.kernel != held.granted && stat.is_dir() {
+                rules.guarded.insert(stat.inode);
+            }
             rules.list.push(Rule {
                 access,
-                path,
+                path: grant.path.clone(),
                 inode: stat.inode,
-                rights,
-                is_dir: stat.is_dir(),
+                held,
                 origin: grant.origin.clone(),
                 fd,
             });
@@ -191,8 +204,13 @@ impl Rules {
     }
 
     /// The rights that rules give at exactly this inode.
-    pub fn at(&self, inode: Inode) -> Rights {
+    pub fn at(&self, inode: Inode) -> Held {
         self.by_inode.get(&inode).copied().unwrap_or_default()
+    }
+
+    /// Whether this is a folder whose changes the broker performs.
+    pub fn guards(&self, inode: Inode) -> bool {
+        self.guarded.contains(&inode)
     }
 
     /// Every rule, in order.
@@ -215,12 +233,22 @@ impl Rules {
 
     /// One entry an inode: adding a rule costs a system call.
     fn merged(&self) -> impl Iterator<Item = (&OwnedFd, Rights)> {
-        let mut done = std::collections::HashSet::new();
+        let mut done = HashSet::new();
         self.list
             .iter()
             .filter(move |rule| done.insert(rule.inode))
-            .map(|rule| (&rule.fd, self.at(rule.inode)))
+            .map(|rule| (&rule.fd, self.at(rule.inode).kernel))
     }
+}
+
+/// What a grant holds. Devices have no names below them; the server's own folders are nobody's project.
+fn held_by(access: Access, grant: &Grant, stat: &Stat) -> Held {
+    const READING: Rights = Rights::READ_FILE.and(Rights::READ_DIR);
+    let granted = rights_of(access, stat);
+    let is_own = grant.origin == Origin::caponier();
+    let guarded = access == Access::Write && !is_own && (stat.is_dir() || stat.is_file());
+    let kernel = if guarded { Rights(granted.0 & READING.0) } else { granted };
+    Held { granted, kernel }
 }
 
 /// The domain around `init` and the server: scopes, and nothing that is refused. `None` where the kernel has none.
@@ -275,9 +303,32 @@ mod tests {
         let (read, write) = (grant(&file, false), grant(&file, false));
         let rules = Rules::open([(Access::Read, &read), (Access::Write, &write)]).unwrap();
         let inode = rules.iter().next().unwrap().inode;
-        assert!(rules.at(inode).cover(Rights::WRITE_FILE.and(Rights::READ_FILE)));
-        assert!(!rules.at(inode).cover(Rights::EXECUTE));
+        assert!(rules.at(inode).granted.cover(Rights::WRITE_FILE.and(Rights::READ_FILE)));
+        assert!(!rules.at(inode).granted.cover(Rights::EXECUTE));
         assert_eq!(rules.merged().count(), 1);
+    }
+
+    #[test]
+    fn the_kernel_is_told_reading_alone_where_names_are_protected() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("f");
+        std::fs::write(&file, "").unwrap();
+        let own = Grant { origin: Origin::caponier(), ..grant(dir.path(), false) };
+        let held = |grant: &Grant| {
+            let rules = Rules::open([(Access::Write, grant)]).unwrap();
+            let rule = rules.iter().next().unwrap();
+            (rule.held, rules.guards(rule.inode))
+        };
+        let (project, guarded) = held(&grant(dir.path(), false));
+        assert!(guarded && project.granted.cover(Rights::MAKE_REG));
+        assert_eq!(project.kernel, Rights::READ_FILE.and(Rights::READ_DIR));
+        let (one, guarded) = held(&grant(&file, false));
+        assert!(!guarded && one.granted.cover(Rights::WRITE_FILE));
+        assert_eq!(one.kernel, Rights::READ_FILE);
+        let (own, guarded) = held(&own);
+        assert!(!guarded && own.kernel == own.granted);
+        let (device, _) = held(&grant(std::path::Path::new("/dev/null"), false));
+        assert!(device.kernel.cover(Rights::WRITE_FILE));
     }
 
     #[test]

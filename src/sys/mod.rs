@@ -12,6 +12,7 @@ pub mod errno;
 pub mod landlock;
 pub mod memory;
 pub mod metadata;
+pub mod names;
 pub mod path;
 pub mod process;
 pub mod seccomp;

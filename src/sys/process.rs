@@ -88,7 +88,22 @@ pub fn kill_everything_in_scope() -> io::Result<()> {
     }
 }
 
-/// A file mode creation mask for this process.
+/// Gives this thread a working directory, a root and a umask of its own: those of the process stay as they are.
+pub fn own_umask() -> io::Result<()> {
+    // SAFETY: plain integers.
+    done(unsafe { libc::unshare(libc::CLONE_FS) })
+}
+
+/// The soft limit of another process of the same user.
+pub fn limit_of(pid: u32, resource: u32) -> io::Result<u64> {
+    let pid = i32::try_from(pid).map_err(|_| io::Error::from_raw_os_error(libc::ESRCH))?;
+    let mut now = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: nothing is set; `now` is valid for writing.
+    done(unsafe { libc::prlimit(pid, resource, std::ptr::null(), &mut now) })?;
+    Ok(now.rlim_cur)
+}
+
+/// A file mode creation mask for this process, or for this thread after [`own_umask`].
 pub fn set_umask(mask: u32) {
     // SAFETY: cannot fail, touches no memory.
     unsafe { libc::umask(mask) };

@@ -1,6 +1,9 @@
 //! A9 and A10: names inside a write grant that are never written, because something else runs them later.
 
-use crate::trial::{Record, Trial};
+use std::fs;
+
+use crate::pen::ground::Ground;
+use crate::trial::{Open, Record, Trial};
 
 const PROTECTED: &str = "fs.write.protected";
 
@@ -51,4 +54,100 @@ fn a10_client_and_shell_configuration_is_not_created() {
         .blocked("claude", "EACCES", refused("create", "has/.claude/settings.json"))
         .blocked("symlink-claude", "EACCES", refused("create", ".claude"))
         .run();
+}
+
+/// What the issue names: a file of each kind that something runs or believes later.
+const TARGETS: &[&str] = &[".git/hooks/post-commit", ".mcp.json", ".claude/settings.json", ".envrc"];
+
+/// `present/` holds the target, `absent/` lacks it; the folders that it lies in are there both times.
+fn lay_out(ground: &Ground, target: &str) {
+    for side in ["present", "absent"] {
+        let path = ground.path("workspace").join(side).join(target);
+        fs::create_dir_all(path.parent().expect("a folder")).expect(side);
+        if side == "present" {
+            fs::write(path, "kept\n").expect(side);
+        }
+    }
+}
+
+#[test]
+fn a09_no_route_leads_to_a_protected_name() {
+    for target in TARGETS {
+        let top = target.split('/').next().expect("a name");
+        let absent = |access| refused(access, &format!("absent/{target}"));
+        let present = |access| refused(access, &format!("present/{target}"));
+        let onto = |access| absent(access).or("path", "{workspace}/prepared");
+        let tree = format!("{{workspace}}/fresh/{top}");
+        // The own folder has the session in its name.
+        let across = Record::file("rename", "fs.link.across", "").without("path");
+        Trial::new("a09_routes", &["{workspace}", target])
+            .stage(move |ground| lay_out(ground, target))
+            .env("TMPDIR", "{ground}/user/home")
+            .blocked("create", "EACCES", absent("create"))
+            .blocked("create-or-open", "EACCES", absent("create"))
+            .blocked("creat", "EACCES", absent("create"))
+            .blocked("openat2", "EACCES", absent("create"))
+            .blocked("through-dangling", "EACCES", absent("create"))
+            .blocked("node", "EACCES", absent("create"))
+            .blocked("pipe", "EACCES", absent("create"))
+            .blocked("hard-link", "EACCES", absent("link"))
+            .blocked("symlink", "EACCES", absent("create"))
+            .blocked("nameless", "EACCES", absent("link"))
+            .blocked("nameless-empty", "EACCES", absent("link"))
+            .blocked("rename-to", "EACCES", onto("rename"))
+            .blocked("kept", "EACCES", onto("rename"))
+            .blocked("file-from-own", "EACCES", absent("rename"))
+            .blocked("trailing-dot", "EACCES", absent("create").without("path"))
+            .blocked("move-in", "EACCES", refused("rename", "kit").or("path", &tree))
+            .blocked("tree-from-own", "EXDEV", across.clone())
+            .blocked("metadata", "EACCES", present("metadata"))
+            .blocked("overwrite", "EACCES", present("write"))
+            .blocked("append", "EACCES", present("write"))
+            .blocked("through-symlink", "EACCES", present("write"))
+            .blocked("reopen", "EACCES", present("write"))
+            .blocked("truncate", "EACCES", present("truncate"))
+            .blocked("second-name", "EACCES", present("link"))
+            .blocked("aside", "EACCES", refused("rename", &format!("present/{top}")))
+            .blocked("exchange", "EACCES", present("rename"))
+            .blocked("rename-onto", "EACCES", present("rename"))
+            .works("unchanged")
+            .in_the_open(Open::Refused("EBADMSG"))
+            .blocked("unlink", "EACCES", present("delete"))
+            .run();
+    }
+}
+
+fn race(free: &'static str, protected: &'static str, all: bool) {
+    let words = ["{workspace}", free, protected, "all"];
+    let trial = Trial::new("a09_race", &words[..if all { 4 } else { 3 }]).stage(move |ground| {
+        for name in [free, protected] {
+            let path = ground.path("workspace").join(name);
+            fs::create_dir_all(path.parent().expect("a folder")).expect(name);
+        }
+    });
+    let trial = trial.blocked("open", "EACCES", refused("create", protected));
+    let trial = match all {
+        false => trial,
+        true => trial
+            .blocked("rename", "EACCES", refused("rename", protected))
+            .blocked("link", "EACCES", refused("link", protected))
+            .blocked("symlink", "EACCES", refused("create", protected)),
+    };
+    trial.run();
+}
+
+#[test]
+fn a09_no_protected_name_is_won_by_a_race() {
+    race("_mcp.json", ".mcp.json", true);
+}
+
+#[test]
+fn a09_no_hook_is_won_by_a_race() {
+    race(".git/hookz/post-commit", ".git/hooks/post-commit", false);
+}
+
+#[test]
+fn a10_no_client_configuration_is_won_by_a_race() {
+    race("_claude/settings.json", ".claude/settings.json", false);
+    race("_envrc", ".envrc", false);
 }
