@@ -15,6 +15,7 @@
 #   python/fetch               venv with mcp-server-fetch, and what its readabilipy has node do
 #   json-schema-suite          the official JSON-Schema-Test-Suite
 #   python/network             venv with requests and httpx
+#   python/readers             venv with what reads exports: jsonschema, ocsf-json-schema, opentelemetry-proto
 #   bench/node_modules         with --bench: @anthropic-ai/sandbox-runtime, and the node that it needs
 #   stamp                      digest of what they were made from: a second run does nothing
 #
@@ -183,6 +184,7 @@ for folder in "$peers"/python/fetch/lib/python3.*/site-packages/readabilipy/java
     mv "$peers/npm/readability/node_modules" "$folder/"
 done
 python_tree network network.txt requests httpx
+python_tree readers readers.txt jsonschema ocsf-json-schema opentelemetry-proto
 chmod -R a+rX "$peers"
 printf '%s\n' "$stamp" >"$peers/stamp"
 say "installed in $peers"

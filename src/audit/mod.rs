@@ -10,6 +10,7 @@ pub mod days;
 #[cfg(test)]
 mod documented;
 pub mod exe;
+pub mod export;
 pub mod folder;
 pub mod heads;
 pub mod line;

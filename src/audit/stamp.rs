@@ -59,6 +59,12 @@ impl Stamp {
     }
 }
 
+/// Nanoseconds since 1970 of a stamp; `None` for what is none.
+pub fn nanos(text: &str) -> Option<u64> {
+    let timestamp: jiff::Timestamp = text.parse().ok()?;
+    u64::try_from(timestamp.as_nanosecond()).ok()
+}
+
 /// Whether `text` has the shape of a stamp (not whether the day exists).
 pub fn is_shaped(text: &[u8]) -> bool {
     shaped_like(text, b"0000-00-00T00:00:00.000000Z")

@@ -1,5 +1,6 @@
 //! `caponier audit`: investigate the log.
 
+mod export;
 mod filters;
 mod notices;
 mod overview;
@@ -27,6 +28,7 @@ pub struct AuditArgs {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Export(Box<export::ExportArgs>),
     Query(Box<query::QueryArgs>),
     Report(Box<report::ReportArgs>),
     Timeline(timeline::TimelineArgs),
@@ -49,6 +51,7 @@ impl Folder {
 /// Runs one of the commands. 0: done, nothing is wrong; 1: the log is broken, or cannot be read.
 pub fn run(args: &AuditArgs, directories: &Directories) -> ExitCode {
     match &args.command {
+        Command::Export(args) => export::run(args, directories),
         Command::Query(args) => query::run(args, directories),
         Command::Report(args) => report::run(args, directories),
         Command::Timeline(args) => timeline::run(args, directories),

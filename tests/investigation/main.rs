@@ -1,9 +1,12 @@
-//! What is made of the log for people and for other programs: the HTML page in a real browser.
+//! What is made of the log for people and for other programs: the HTML page in a real browser,
+//! exports read by programs that read such formats.
 //!
 //! The peers come from `scripts/peers.sh`, the browser is the system's Chromium.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod browser;
+mod demo;
+mod export;
 mod peers;
 mod report;

@@ -1,7 +1,7 @@
 //! The HTML report: what it shows, how it is used, and that nothing of a log is more than text in it.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use caponier::audit::condition::Standing;
 use caponier::audit::query::Match;
@@ -10,9 +10,10 @@ use caponier::audit::report::{Report, Session, Totals, Verified, page};
 use serde_json::{Value, json};
 
 use crate::browser::{self, Seen};
+use crate::demo;
 
 /// Every way out of a text that we know of.
-const HOSTILE: &[&str] = &[
+pub(crate) const HOSTILE: &[&str] = &[
     "</script><script>alert('out')</script>",
     "<img src=x onerror=alert('image')>",
     "javascript:alert('link')",
@@ -32,7 +33,7 @@ struct Made {
     page: PathBuf,
 }
 
-fn line(seq: usize, session: &str, server: &str, fields: &Value) -> String {
+pub(crate) fn line(seq: usize, session: &str, server: &str, fields: &Value) -> String {
     let millis = 1_795_000_000_000_u64 + seq as u64 * 7;
     let time = format!(
         "2026-11-23T{:02}:{:02}:{:02}.{:03}000Z",
@@ -113,7 +114,7 @@ fn refused(call: usize, path: &str, reason: &str) -> Value {
 }
 
 /// Three calls: one that reads, one that is refused, one that writes to a host.
-fn story() -> Vec<Value> {
+pub(crate) fn story() -> Vec<Value> {
     let connect = json!({"event": "network.connect", "host": "evil.example", "port": 443, "address": "203.0.113.9",
         "verdict": "deny", "reason": "net.none", "layer": "broker", "result": "EACCES", "calls": [3], "attribution": "sole",
         "count": 2, "pid": 7, "exe": "/usr/bin/node"});
@@ -289,7 +290,7 @@ fn the_keyboard_does_everything() {
 }
 
 /// Hostile texts in every place that a log has for one.
-fn hostile() -> Vec<Value> {
+pub(crate) fn hostile() -> Vec<Value> {
     let mut events = vec![start(HOSTILE)];
     for (at, text) in HOSTILE.iter().enumerate() {
         let mut event = refused(at + 1, &format!("/home/me/{text}"), text);
@@ -499,9 +500,10 @@ fn a_phone_shows_all_of_it() {
 fn a_real_session_as_the_program_shows_it() {
     let folder = tempfile::Builder::new().prefix("page-").tempdir().unwrap();
     let page = folder.path().join("report.html");
-    let log = demo(folder.path());
+    let log = demo::log(folder.path());
+    let log = log.to_str().unwrap();
     let made =
-        caponier(folder.path(), &["audit", "report", "--html", page.to_str().unwrap(), "--audit-dir", &log]);
+        demo::told(folder.path(), &["audit", "report", "--html", page.to_str().unwrap(), "--audit-dir", log]);
     assert!(made.contains(" events, 1 session"), "{made}");
     let mut plan = vec![json!(["tell", ROWS]), json!(["tell", "document.getElementById('foot').innerText"])];
     if let Some(shots) = std::env::var_os("CAPONIER_SHOTS").map(PathBuf::from) {
@@ -520,28 +522,4 @@ fn a_real_session_as_the_program_shows_it() {
     seen.assert_quiet(&page);
     assert!(texts(&seen.answers[0]).iter().any(|row| row.contains("read_ssh_key")), "{}", seen.answers[0]);
     assert!(seen.answers[1].as_str().unwrap().contains("heads.jsonl"));
-}
-
-fn caponier(home: &Path, words: &[&str]) -> String {
-    let mut run = std::process::Command::new(crate::peers::caponier());
-    run.args(words)
-        .env_clear()
-        .env("HOME", home)
-        .env("TMPDIR", home)
-        .env("PATH", "/usr/bin:/bin")
-        .current_dir(home);
-    let done = run.output().unwrap();
-    let stderr = String::from_utf8_lossy(&done.stderr).into_owned();
-    assert!(done.status.success(), "{words:?}: {stderr}");
-    String::from_utf8(done.stdout).unwrap() + &stderr
-}
-
-/// A demo whose log is kept; where it is.
-fn demo(folder: &Path) -> String {
-    caponier(folder, &["demo", "--keep", "--json"]);
-    let kept = fs::read_dir(folder)
-        .unwrap()
-        .map(|entry| entry.unwrap().path())
-        .find(|path| path.join("log").is_dir());
-    kept.unwrap().join("log").to_str().unwrap().to_owned()
 }
