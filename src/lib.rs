@@ -1,7 +1,7 @@
 //! caponier runs a local MCP server in a pen: confined by the kernel, judged at every message, recorded on one timeline.
 //!
-//! The floors, from the top: `cli` → `session` → `notify learn` → `supervisor relay audit` → `sandbox mcp profile event`
-//! → `policy jsonrpc sys`. A module imports only from floors below it; `tests/architecture.rs` enforces that, and
+//! The floors, from the top: `cli` → `session` → `notify learn` → `supervisor relay network audit` → `sandbox mcp profile
+//! event` → `policy jsonrpc sys`. A module imports only from floors below it; `tests/architecture.rs` enforces that, and
 //! `docs/ARCHITECTURE.md` tells why.
 
 pub mod audit;
@@ -10,6 +10,7 @@ pub mod event;
 pub mod jsonrpc;
 pub mod learn;
 pub mod mcp;
+pub mod network;
 pub mod notify;
 pub mod policy;
 pub mod profile;

@@ -50,6 +50,33 @@ fn foreign(metadata: &Value) -> Vec<&Value> {
         .collect()
 }
 
+/// Whether an edge is one that is built. cargo lists an optional dependency that only a weak feature (`name?/feature`)
+/// speaks of, as rustls-webpki speaks of ring; it is built when a feature that is on asks for it.
+fn is_active(metadata: &Value, node: &Value, target: &str) -> bool {
+    let package = |id: &str| {
+        metadata["packages"].as_array().unwrap().iter().find(|package| text(package, "id") == id).unwrap()
+    };
+    let (from, to) = (package(text(node, "id")), package(target));
+    let all = from["dependencies"].as_array().unwrap();
+    let declared: Vec<&Value> = all.iter().filter(|one| text(one, "name") == text(to, "name")).collect();
+    if declared.iter().any(|one| one["optional"] == false) {
+        return true;
+    }
+    let on: Vec<&str> =
+        node["features"].as_array().unwrap().iter().map(|feature| feature.as_str().unwrap()).collect();
+    declared.iter().any(|one| {
+        let name = one["rename"].as_str().unwrap_or(text(one, "name"));
+        let asks = |what: &str| {
+            what == name || what == format!("dep:{name}") || what.starts_with(&format!("{name}/"))
+        };
+        on.iter().any(|feature| {
+            let of_feature = from["features"][*feature].as_array();
+            *feature == name
+                || of_feature.is_some_and(|list| list.iter().any(|what| asks(what.as_str().unwrap())))
+        })
+    })
+}
+
 /// The names of the crates that the program is built of and with: what tests need is not among them.
 fn default_build(metadata: &Value) -> BTreeSet<&str> {
     let nodes: BTreeMap<&str, &Value> = metadata["resolve"]["nodes"]
@@ -64,7 +91,8 @@ fn default_build(metadata: &Value) -> BTreeSet<&str> {
     while let Some(id) = ahead.pop() {
         for edge in nodes[id]["deps"].as_array().unwrap() {
             let built = edge["dep_kinds"].as_array().unwrap().iter().any(|kind| kind["kind"] != "dev");
-            if built && reached.insert(text(edge, "pkg")) {
+            if built && is_active(metadata, nodes[id], text(edge, "pkg")) && reached.insert(text(edge, "pkg"))
+            {
                 ahead.push(text(edge, "pkg"));
             }
         }
@@ -175,14 +203,27 @@ fn a_refused_licence_is_found() {
 
 #[test]
 fn what_only_tests_need_is_not_in_the_default_build() {
+    let needs = |name: &str, optional: bool| serde_json::json!({"name": name, "optional": optional});
     let metadata = serde_json::json!({"resolve": {"root": "us", "nodes": [
-        {"id": "us", "deps": [
+        {"id": "us", "features": [], "deps": [
             {"pkg": "a", "dep_kinds": [{"kind": null}]},
             {"pkg": "t", "dep_kinds": [{"kind": "dev"}]},
         ]},
-        {"id": "a", "deps": [{"pkg": "b", "dep_kinds": [{"kind": "build"}]}]},
-        {"id": "b", "deps": []},
-        {"id": "t", "deps": []},
-    ]}});
-    assert_eq!(default_build(&metadata), BTreeSet::from(["a", "b"]));
+        {"id": "a", "features": ["std"], "deps": [
+            {"pkg": "b", "dep_kinds": [{"kind": "build"}]},
+            {"pkg": "weak", "dep_kinds": [{"kind": null}]},
+            {"pkg": "asked", "dep_kinds": [{"kind": null}]},
+        ]},
+        {"id": "b", "features": [], "deps": []},
+        {"id": "t", "features": [], "deps": []},
+        {"id": "weak", "features": [], "deps": []},
+        {"id": "asked", "features": [], "deps": []},
+    ]}, "packages": [
+        {"id": "us", "name": "us", "features": {}, "dependencies": [needs("a", false), needs("t", false)]},
+        {"id": "a", "name": "a", "features": {"std": ["weak?/std", "dep:asked"]},
+         "dependencies": [needs("b", false), needs("weak", true), needs("asked", true)]},
+        {"id": "b", "name": "b"}, {"id": "t", "name": "t"},
+        {"id": "weak", "name": "weak"}, {"id": "asked", "name": "asked"},
+    ]});
+    assert_eq!(default_build(&metadata), BTreeSet::from(["a", "asked", "b"]));
 }

@@ -13,6 +13,8 @@
 mod denial;
 mod entry;
 mod exec;
+mod inet;
+mod injected;
 mod judge;
 mod listen;
 mod lookup;
@@ -37,9 +39,10 @@ use std::collections::BTreeMap;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize};
 
 use crate::event::{Emitter, SyscallDenied, Unwritable};
+use crate::network;
 use crate::notify::judge::Readable;
 use crate::notify::processes::Population;
 use crate::notify::target::Targets;
@@ -63,6 +66,10 @@ pub struct Settings {
     pub scopes: bool,
     /// Set by the session while it ends a tree that no scope holds together: no more forks.
     pub hold_forks: Arc<AtomicBool>,
+    /// The way out; `None`: there is none.
+    pub network: Option<Arc<network::Broker>>,
+    /// Whether the profile has hosts.
+    pub has_network: bool,
     /// Written before the server's first program runs: `session.start`.
     pub first: Box<dyn FnOnce() -> Result<(), Unwritable> + Send>,
 }
@@ -78,7 +85,7 @@ pub struct Context {
 
 /// One run's broker. Lives on its own thread.
 pub struct Broker {
-    listener: OwnedFd,
+    listener: Arc<OwnedFd>,
     emitter: Emitter,
     rules: Arc<Rules>,
     narrow: Option<Arc<Rules>>,
@@ -96,6 +103,12 @@ pub struct Broker {
     first: Option<Box<dyn FnOnce() -> Result<(), Unwritable> + Send>>,
     /// Callers that wait for a reader of their pipe.
     waiting: Arc<AtomicUsize>,
+    network: Option<Arc<network::Broker>>,
+    has_network: bool,
+    /// Calls that wait for an address, each on a thread of its own.
+    connecting: Arc<AtomicU32>,
+    /// The real `/etc/resolv.conf` and `/etc/hosts`, wherever links lead.
+    own_files: injected::Files,
 }
 
 /// How a notification ends.
@@ -105,7 +118,7 @@ enum Reply {
     Answer(Answer),
     /// With a descriptor of ours, copied into the caller.
     Descriptor { fd: OwnedFd, close_on_exec: bool },
-    /// By a thread of its own, later.
+    /// By another thread, later.
     Handed,
     /// Not at all: the caller died meanwhile.
     Gone,
@@ -141,7 +154,7 @@ impl Broker {
         let proc = path::open(b"/proc", libc::O_PATH | libc::O_DIRECTORY)?;
         let Inode { dev, .. } = path::stat(proc.as_fd())?.inode;
         Ok(Broker {
-            listener,
+            listener: Arc::new(listener),
             emitter,
             rules: settings.rules,
             narrow: settings.narrow,
@@ -156,6 +169,10 @@ impl Broker {
             fallbacks: BTreeMap::new(),
             first: Some(settings.first),
             waiting: Arc::default(),
+            network: settings.network,
+            has_network: settings.has_network,
+            connecting: Arc::default(),
+            own_files: injected::Files::find(),
         })
     }
 

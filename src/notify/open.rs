@@ -53,6 +53,10 @@ impl Request {
         self.flags & libc::O_TRUNC != 0
     }
 
+    fn only_reads(self) -> bool {
+        !self.writes() && !self.creates() && !self.truncates() && !self.lists()
+    }
+
     /// Only a folder will do.
     fn lists(self) -> bool {
         self.flags & libc::O_DIRECTORY != 0
@@ -157,6 +161,13 @@ impl Broker {
                 return self.stopped(notification, &asker, stop, demand_of(request, request.lists()).kind);
             }
         };
+        if let Some(network) = self.network.clone()
+            && request.only_reads()
+            && let Some(file) = self.own_files.which(&place)
+        {
+            let close_on_exec = request.flags & libc::O_CLOEXEC != 0;
+            return self.inject(notification, &asker, &place, (file, close_on_exec), &network);
+        }
         match &place.found {
             Found::Proc { .. } => self.open_proc(&asker, place, request),
             Found::Missing { .. } if !request.creates() => {

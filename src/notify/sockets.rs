@@ -1,17 +1,17 @@
-//! Sockets while there is no network: which kinds may exist is decided on registers; nothing connects, nothing
-//! listens.
+//! Sockets: which kinds may exist is decided on registers; to what they connect is decided here, on one copy of the
+//! address, and never by going on. What is said of internet addresses is `inet`'s.
 //!
 //! A caller that asks the name service cache is told that there is none, which is what it expects on most machines.
 
-use std::net::{Ipv4Addr, Ipv6Addr};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::fd::AsFd;
 
-use crate::event::{Event, NetworkConnect, SocketUnix};
+use crate::event::{Event, SocketUnix};
 use crate::notify::denial::never;
 use crate::notify::{Broker, Reply, target};
 use crate::policy::calls::Touch;
 use crate::policy::reason::Reason;
-use crate::policy::verdict::{Denial, Ruling};
+use crate::policy::verdict::Ruling;
 use crate::sys::seccomp::{Answer, Notification};
 use crate::sys::{errno, memory, socket};
 
@@ -26,14 +26,17 @@ const CACHES: &[&[u8]] = &[
     b"/run/avahi-daemon/socket",
 ];
 
-const NO_NETWORK: &str = "this version gives no server a network";
+pub(super) const NO_NETWORK: &str = "the profile lists no host, so there is no network";
 
 /// An address of the caller's, copied once.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Address {
     Unix(Vec<u8>),
     Abstract(Vec<u8>),
-    Internet { address: String, port: u16 },
+    Internet(SocketAddr),
+    Unspecified,
+    /// Too short for what its family says.
+    Short,
     Netlink(Vec<u8>),
     Other(u16),
 }
@@ -48,8 +51,11 @@ impl Broker {
             Address::Unix(path) if CACHES.contains(&path.as_slice()) => Reply::errno(libc::ENOENT),
             Address::Unix(path) => self.refuse_unix(notification, &path, false),
             Address::Abstract(name) => self.refuse_unix(notification, &name, true),
-            Address::Internet { address, port } => self.refuse_internet(notification, address, port),
-            Address::Netlink(_) | Address::Other(_) => {
+            Address::Internet(address) => self.connect_internet(notification, address),
+            Address::Unspecified if self.network.is_some() => self.disconnect(notification),
+            // The kernel's own answer.
+            Address::Short => Reply::errno(libc::EINVAL),
+            Address::Netlink(_) | Address::Unspecified | Address::Other(_) => {
                 self.refuse_call(notification, libc::EACCES, &never(Reason::NetNone, NO_NETWORK))
             }
         }
@@ -64,16 +70,21 @@ impl Broker {
             Address::Netlink(bytes) => self.bind_netlink(notification, &bytes),
             Address::Unix(path) => self.refuse_unix(notification, &path, false),
             Address::Abstract(name) => self.refuse_unix(notification, &name, true),
-            Address::Internet { address, port } => self.refuse_internet(notification, address, port),
-            Address::Other(_) => {
+            Address::Internet(address) => self.bind_internet(notification, address),
+            Address::Short => Reply::errno(libc::EINVAL),
+            Address::Unspecified | Address::Other(_) => {
                 self.refuse_call(notification, libc::EACCES, &never(Reason::NetNone, NO_NETWORK))
             }
         }
     }
 
-    /// `listen` (which binds by itself when nobody did) and sends that would connect.
-    pub(super) fn refuse_network(&mut self, notification: &Notification) -> Reply {
-        self.refuse_call(notification, libc::EACCES, &never(Reason::NetNone, NO_NETWORK))
+    /// Sends that would connect.
+    pub(super) fn refuse_fast_open(&mut self, notification: &Notification) -> Reply {
+        if !self.has_network {
+            return self.refuse_call(notification, libc::EACCES, &never(Reason::NetNone, NO_NETWORK));
+        }
+        let why = "the address lies in memory that the server can change; connect is judged";
+        self.refuse_call(notification, libc::EACCES, &never(Reason::NetFastOpen, why))
     }
 
     /// `socket`, `socketpair` of a kind that is not on the list.
@@ -137,32 +148,6 @@ impl Broker {
         }));
         self.record(&event, Reply::errno(libc::EACCES))
     }
-
-    fn refuse_internet(&mut self, notification: &Notification, address: String, port: u16) -> Reply {
-        let Some(asker) = self.asker(notification) else { return Reply::Gone };
-        let denial: Denial = never(Reason::NetNone, NO_NETWORK);
-        let (calls, attribution) = self.emitter.calls().now();
-        self.emitter.calls().touch(Touch::Denied);
-        let event = Event::NetworkConnect(Box::new(NetworkConnect {
-            host: None,
-            port,
-            address,
-            sni: None,
-            backend: None,
-            verdict: Ruling::Deny,
-            reason: Some(denial.reason),
-            layer: Some(denial.layer),
-            remedy: denial.remedy.line().map(str::to_owned),
-            why_not: denial.remedy.why_not().map(str::to_owned),
-            result: errno::name(libc::EACCES),
-            pid: asker.pid,
-            exe: asker.exe,
-            calls,
-            attribution,
-            count: 1,
-        }));
-        self.record(&event, Reply::errno(libc::EACCES))
-    }
 }
 
 fn parse(bytes: &[u8]) -> Address {
@@ -174,16 +159,18 @@ fn parse(bytes: &[u8]) -> Address {
             Some((0, name)) => Address::Abstract(name.to_vec()),
             _ => Address::Unix(rest.split(|byte| *byte == 0).next().unwrap_or_default().to_vec()),
         },
-        libc::AF_INET if rest.len() >= 6 => {
+        libc::AF_INET if bytes.len() >= 16 => {
             let address = Ipv4Addr::new(rest[2], rest[3], rest[4], rest[5]);
-            Address::Internet { address: address.to_string(), port: port(rest) }
+            Address::Internet(SocketAddr::new(address.into(), port(rest)))
         }
-        libc::AF_INET6 if rest.len() >= 22 => {
+        libc::AF_INET6 if bytes.len() >= 24 => {
             let mut octets = [0u8; 16];
             octets.copy_from_slice(&rest[6..22]);
-            Address::Internet { address: Ipv6Addr::from(octets).to_string(), port: port(rest) }
+            Address::Internet(SocketAddr::new(Ipv6Addr::from(octets).into(), port(rest)))
         }
         libc::AF_NETLINK => Address::Netlink(bytes.to_vec()),
+        libc::AF_INET | libc::AF_INET6 => Address::Short,
+        libc::AF_UNSPEC => Address::Unspecified,
         _ => Address::Other(family),
     }
 }
@@ -199,8 +186,8 @@ mod tests {
         let named = [&(libc::AF_UNIX as u16).to_ne_bytes()[..], b"\0bus"].concat();
         assert_eq!(parse(&named), Address::Abstract(b"bus".to_vec()));
         let four = [&(libc::AF_INET as u16).to_ne_bytes()[..], &[1, 187, 127, 0, 0, 1], &[0; 8]].concat();
-        assert_eq!(parse(&four), Address::Internet { address: "127.0.0.1".into(), port: 443 });
-        assert_eq!(parse(&(libc::AF_INET as u16).to_ne_bytes()), Address::Other(libc::AF_INET as u16));
-        assert_eq!(parse(&[0, 0]), Address::Other(0));
+        assert_eq!(parse(&four), Address::Internet("127.0.0.1:443".parse().unwrap()));
+        assert_eq!(parse(&(libc::AF_INET as u16).to_ne_bytes()), Address::Short);
+        assert_eq!(parse(&[0, 0]), Address::Unspecified);
     }
 }

@@ -70,7 +70,9 @@ impl Broker {
             "inotify_add_watch" => self.add_watch(n),
             "connect" => self.connect(n),
             "bind" => self.bind(n),
-            "listen" | "sendto" | "sendmsg" | "sendmmsg" => self.refuse_network(n),
+            "listen" => self.listen(n),
+            "getpeername" => self.peer_name(n),
+            "sendto" | "sendmsg" | "sendmmsg" => self.refuse_fast_open(n),
             "socket" | "socketpair" => self.refuse_kind(n),
 
             "kill" | "tkill" | "tgkill" | "rt_sigqueueinfo" | "rt_tgsigqueueinfo" | "pidfd_send_signal" => {

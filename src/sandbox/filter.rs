@@ -28,11 +28,14 @@ pub struct Choices {
     pub nested_seccomp: bool,
     /// `audit.file_reads`.
     pub file_reads: bool,
+    /// There is a network: connections lead through us, and `getpeername` would tell it.
+    pub network: bool,
 }
 
 impl Choices {
     /// What most policies choose, on a kernel with scopes.
-    pub const USUAL: Choices = Choices { signal_scope: true, nested_seccomp: false, file_reads: true };
+    pub const USUAL: Choices =
+        Choices { signal_scope: true, nested_seccomp: false, file_reads: true, network: false };
 }
 
 /// Why no program could be made. Each of these is a defect of this program, found before anything is started.
@@ -113,6 +116,9 @@ fn rules(choices: Choices) -> Result<BTreeMap<i64, Vec<SeccompRule>>, Error> {
     let signals = if choices.signal_scope { SIGNALS } else { &[] };
     for name in ALWAYS.iter().chain(signals) {
         rules.insert(number(name)?, Vec::new());
+    }
+    if choices.network {
+        rules.remove(&number("getpeername")?);
     }
     let nested = if choices.nested_seccomp { NESTED_SECCOMP } else { &[] };
     let unrecorded = if choices.file_reads { &[] } else { UNRECORDED_READS };
@@ -282,7 +288,9 @@ mod tests {
 
     #[test]
     fn choices_change_only_what_they_name() {
-        let loose = Choices { signal_scope: false, nested_seccomp: true, file_reads: false };
+        let loose = Choices { signal_scope: false, nested_seccomp: true, file_reads: false, network: true };
+        assert_eq!(answer(STRICT, "getpeername", [0; 6]), ALLOW);
+        assert_eq!(answer(loose, "getpeername", [0; 6]), RET_USER_NOTIF);
         assert_eq!(answer(STRICT, "kill", [0; 6]), ALLOW);
         assert_eq!(answer(loose, "kill", [0; 6]), RET_USER_NOTIF);
         assert_eq!(answer(loose, "seccomp", [1, 0, 0, 0, 0, 0]), ALLOW);

@@ -44,7 +44,12 @@ impl Plan {
         }
         writer.number(u64::from(self.scopes)).number(u64::from(self.log_new_exec));
         writer.number(u64::from(self.supervisor));
-        for choice in [self.filter.signal_scope, self.filter.nested_seccomp, self.filter.file_reads] {
+        for choice in [
+            self.filter.signal_scope,
+            self.filter.nested_seccomp,
+            self.filter.file_reads,
+            self.filter.network,
+        ] {
             writer.number(u64::from(choice));
         }
         writer.finish()
@@ -68,6 +73,7 @@ impl Plan {
             signal_scope: reader.number()? == 1,
             nested_seccomp: reader.number()? == 1,
             file_reads: reader.number()? == 1,
+            network: reader.number()? == 1,
         };
         reader.end()?;
         Ok(Plan {
@@ -110,7 +116,7 @@ mod tests {
             scopes: true,
             log_new_exec: false,
             supervisor: 42,
-            filter: Choices { signal_scope: true, nested_seccomp: false, file_reads: true },
+            filter: Choices { signal_scope: true, nested_seccomp: false, file_reads: true, network: true },
         };
         let bytes = plan.encode();
         assert_eq!(Plan::decode(&bytes), Ok(plan));

@@ -2,8 +2,10 @@
 //!
 //! Never derived from a version number. The policy decides what to do without a thing.
 
+use std::os::fd::AsFd as _;
+
 use crate::policy::{Require, Requirement};
-use crate::sys::{errno, landlock};
+use crate::sys::{descriptor, errno, landlock};
 
 /// ABI 6 scopes signals and abstract sockets.
 const SCOPED: u32 = 6;
@@ -51,6 +53,20 @@ pub enum Unmet {
         /// Found.
         found: u32,
     },
+}
+
+/// Whether a descriptor of `pid`'s, a process below us, can be copied: the network rests on it.
+///
+/// # Errors
+/// Why not, in words.
+pub fn may_copy_descriptors(pid: u32) -> Result<(), String> {
+    let pidfd = descriptor::pidfd_open(pid)
+        .map_err(|error| format!("pidfd_open is refused ({})", errno::name(errno::of(&error))))?;
+    // Its stdin: there is one until the server closes it, which it cannot have done yet.
+    descriptor::pidfd_getfd(pidfd.as_fd(), 0).map(|_| ()).map_err(|error| {
+        let name = errno::name(errno::of(&error));
+        format!("pidfd_getfd is refused ({name}), by a container's filter or by kernel.yama.ptrace_scope")
+    })
 }
 
 impl Support {

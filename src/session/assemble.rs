@@ -42,7 +42,9 @@ pub(super) fn assemble(request: &Request) -> Result<Assembly, Error> {
     let filter = Choices {
         signal_scope: enforceable.scopes,
         nested_seccomp: request.policy.process.nested_seccomp,
-        file_reads: request.policy.audit.file_reads,
+        // Two files are served by the broker where there is a network: it has to see every open.
+        file_reads: request.policy.audit.file_reads || !request.policy.network.is_empty(),
+        network: !request.policy.network.is_empty(),
     };
     let limits = &request.policy.limits;
     let plan = Plan {

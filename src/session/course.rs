@@ -11,11 +11,12 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use crate::audit::writer::Writer;
 use crate::event::{Cause, Emitter, Event, ProcessExit, Rusage, Status};
+use crate::network;
 use crate::notify::{Broker, Settings as BrokerSettings};
 use crate::relay::{self, Ends, Notice, Relay};
 use crate::sandbox::control::{Order, Report, Step};
 use crate::sandbox::rules::Rules;
-use crate::sandbox::support::Enforceable;
+use crate::sandbox::support::{self, Enforceable};
 use crate::session::assemble::Assembly;
 use crate::session::{Error, Request, start};
 use crate::supervisor::lifecycle::{Action, Input, Lifecycle, State};
@@ -65,6 +66,7 @@ pub(super) struct Course<'a> {
     server: Option<(u32, bool)>,
     listener: Option<std::os::fd::OwnedFd>,
     broker: Option<JoinHandle<std::io::Result<()>>>,
+    network: Option<Arc<network::Broker>>,
     status: Option<Status>,
     rusage: Option<Rusage>,
     failed: Option<(Step, i32)>,
@@ -127,6 +129,7 @@ impl<'a> Course<'a> {
             server: None,
             listener: None,
             broker: None,
+            network: None,
             status: None,
             rusage: None,
             failed: None,
@@ -207,8 +210,14 @@ impl<'a> Course<'a> {
         listener: std::os::fd::OwnedFd,
         bounding_dropped: bool,
     ) -> Result<(), std::io::Error> {
-        let started =
-            start::session_start(self.request, &self.enforceable, bounding_dropped, self.exe_sha256.take());
+        let network = self.start_network()?;
+        let started = start::session_start(
+            self.request,
+            &self.enforceable,
+            bounding_dropped,
+            self.exe_sha256.take(),
+            &network,
+        );
         let (emitter, written) = (self.emitter.clone(), self.started.0.clone());
         let settings = BrokerSettings {
             rules: Arc::clone(&self.rules),
@@ -218,6 +227,8 @@ impl<'a> Course<'a> {
             init: self.init.pid(),
             scopes: self.enforceable.scopes,
             hold_forks: Arc::clone(&self.hold_forks),
+            network: self.network.clone(),
+            has_network: !self.request.policy.network.is_empty(),
             first: Box::new(move || {
                 emitter.emit(&Event::SessionStart(Box::new(started)))?;
                 // A session that no longer listens is ending.
@@ -229,6 +240,20 @@ impl<'a> Course<'a> {
         let thread = std::thread::Builder::new().name("notify".into()).spawn(move || broker.serve())?;
         self.broker = Some(thread);
         Ok(())
+    }
+
+    /// The way out, where the profile has one and this machine lets us act on the server's sockets.
+    fn start_network(&mut self) -> Result<start::Network, std::io::Error> {
+        let policy = &self.request.policy.network;
+        if policy.is_empty() {
+            return Ok(start::Network::None);
+        }
+        let server = self.server.map(|(pid, _)| pid).unwrap_or_default();
+        if let Err(why) = support::may_copy_descriptors(server) {
+            return Ok(start::Network::Unavailable(why));
+        }
+        self.network = Some(network::Broker::start(policy.clone(), self.emitter.clone())?);
+        Ok(start::Network::AllowList)
     }
 
     fn start_relay(&mut self) -> Action {
@@ -329,6 +354,10 @@ impl<'a> Course<'a> {
                 Ok(Err(error)) => tracing::error!(%error, "the notification broker ended early"),
                 Err(_) => tracing::error!("the notification broker ended in a panic"),
             }
+        }
+        // Nobody is left who could use them.
+        if let Some(network) = &self.network {
+            network.stop();
         }
         if let Some(Err(unwritable)) = self.relay.as_ref().map(Relay::finish) {
             tracing::error!(%unwritable, "the end of the calls is not in the log");

@@ -7,22 +7,37 @@ use crate::policy::sensitive;
 use crate::sandbox::support::Enforceable;
 use crate::session::Request;
 
+/// What a server reaches.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Network {
+    /// Nothing.
+    None,
+    /// What its profile lists.
+    AllowList,
+    /// Nothing, though its profile lists something.
+    Unavailable(String),
+}
+
 /// Everything that is known before the server's first program runs.
 pub(super) fn session_start(
     request: &Request,
     enforceable: &Enforceable,
     bounding_dropped: bool,
     exe_sha256: Option<String>,
+    network: &Network,
 ) -> SessionStart {
     let argv = request.command.given.iter().map(|word| text(word.as_encoded_bytes()).into_owned()).collect();
     let argv = sensitive::hide_words(argv);
     let policy = &request.policy;
     let mut degraded = enforceable.degraded.clone();
+    if let Network::Unavailable(why) = network {
+        degraded.push(format!("network: none, although the profile has hosts: {why}"));
+    }
     if policy.process.nested_seccomp {
         degraded
             .push("process.nested_seccomp: the server's own filters can hide calls from the record".into());
     }
-    if !policy.audit.file_reads {
+    if !policy.audit.file_reads && policy.network.is_empty() {
         degraded
             .push("audit.file_reads = false: what is read is not recorded, and /proc is not served".into());
     }
@@ -50,14 +65,19 @@ pub(super) fn session_start(
         client: request.client.clone(),
         user: user(),
         kernel: kernel(),
-        enforced: enforced(request, enforceable, bounding_dropped),
+        enforced: enforced(request, enforceable, bounding_dropped, network),
         degraded,
         env_removed: request.environment.removed.clone(),
         caponier: env!("CARGO_PKG_VERSION"),
     }
 }
 
-fn enforced(request: &Request, enforceable: &Enforceable, bounding_dropped: bool) -> Enforced {
+fn enforced(
+    request: &Request,
+    enforceable: &Enforceable,
+    bounding_dropped: bool,
+    network: &Network,
+) -> Enforced {
     let limits = &request.policy.limits;
     let held = [
         ("memory", limits.memory.is_some()),
@@ -70,7 +90,7 @@ fn enforced(request: &Request, enforceable: &Enforceable, bounding_dropped: bool
     Enforced {
         landlock_abi: enforceable.landlock_abi,
         fs: true,
-        net: "none",
+        net: if matches!(network, Network::AllowList) { "allow-list" } else { "none" },
         scopes: if enforceable.scopes { vec!["signal", "abstract-unix"] } else { Vec::new() },
         seccomp: true,
         notify: true,

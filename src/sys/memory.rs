@@ -1,8 +1,8 @@
-//! Bounded reads from another process's memory: `process_vm_readv(2)`.
+//! Bounded reads from, and writes to, another process's memory: `process_vm_readv(2)`.
 
-use std::io::{self, IoSliceMut};
+use std::io::{self, IoSlice, IoSliceMut};
 
-use nix::sys::uio::{RemoteIoVec, process_vm_readv};
+use nix::sys::uio::{RemoteIoVec, process_vm_readv, process_vm_writev};
 use nix::unistd::Pid;
 
 const PAGE: usize = 4096;
@@ -12,6 +12,16 @@ pub fn read_exact(tid: u32, address: u64, buffer: &mut [u8]) -> io::Result<()> {
     let want = buffer.len();
     let got = read_some(tid, address, buffer)?;
     if got == want { Ok(()) } else { Err(io::Error::from_raw_os_error(libc::EFAULT)) }
+}
+
+/// Writes all of `bytes` at `address`; anything less is `EFAULT`.
+pub fn write(tid: u32, address: u64, bytes: &[u8]) -> io::Result<()> {
+    let fault = || io::Error::from_raw_os_error(libc::EFAULT);
+    let base = usize::try_from(address).map_err(|_| fault())?;
+    let remote = [RemoteIoVec { base, len: bytes.len() }];
+    let pid = Pid::from_raw(i32::try_from(tid).map_err(|_| io::Error::from_raw_os_error(libc::ESRCH))?);
+    let written = process_vm_writev(pid, &[IoSlice::new(bytes)], &remote)?;
+    if written == bytes.len() { Ok(()) } else { Err(fault()) }
 }
 
 /// Reads the bytes before the first NUL, at most `cap` of them. `ENAMETOOLONG` when there is no NUL within `cap`;
