@@ -144,6 +144,7 @@ fn prepare(args: RunArgs, around: &Surroundings, client: Option<String>) -> Resu
         audit_dir: args.audit_dir.map_or_else(|| around.directories.audit(), |dir| around.cwd.join(dir)),
         state_dir: around.directories.state.clone(),
         cwd: around.cwd.clone(),
+        home: around.home.clone(),
         session: id,
         observe,
         policy,

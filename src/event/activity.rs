@@ -40,6 +40,8 @@ pub enum Outcome {
     Denied,
     /// The session ended first, or the server closed its stdout.
     Unanswered,
+    /// No answer in the time that the profile gives it.
+    Timeout,
     /// The client took it back with `notifications/cancelled`.
     Cancelled,
 }

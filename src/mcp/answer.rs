@@ -31,6 +31,14 @@ pub fn refused_call(id: &str, tool: &str, modern: bool, refusal: &Refusal, event
     )
 }
 
+/// What the server is told of a call that is given up. `id` is its JSON text; the line has its end.
+pub fn cancelled(id: &str) -> String {
+    format!(
+        "{{\"jsonrpc\":\"2.0\",\"method\":\"notifications/cancelled\",\"params\":{{\"requestId\":{id},\"reason\":\"no answer in \
+         time\"}}}}\n"
+    )
+}
+
 /// The error for another refused message. `id` is its JSON text, `None` when it could not be read.
 pub fn refused_request(id: Option<&str>, refusal: &Refusal, code: i64, event: EventId<'_>) -> String {
     let message = Value::from(format!(
@@ -82,7 +90,7 @@ fn call_text(tool: &str, refusal: &Refusal, event: EventId<'_>) -> String {
     let reason = refusal.denial.reason;
     let detail = visible(&refusal.detail, 300);
     let what = match reason {
-        Reason::ResultTooLong => format!(
+        Reason::ResultTooLong | Reason::ResultOverLimit => format!(
             "The tool \"{tool}\" answered with more than can be passed on ({detail}). Ask for less at a time: a \
              smaller range, fewer items, or a filter."
         ),
@@ -94,11 +102,31 @@ fn call_text(tool: &str, refusal: &Refusal, event: EventId<'_>) -> String {
             "The tool \"{tool}\" was not run: the user's policy for this server does not allow it. Trying again gives \
              the same answer. Go on without this tool, or tell the user what you needed it for."
         ),
-        Reason::CallTooMany => {
-            format!(
-                "The tool \"{tool}\" was not run: {detail}. Wait for their answers before you call another."
-            )
-        }
+        Reason::CallTooMany | Reason::RateConcurrent => format!(
+            "The tool \"{tool}\" was not run: too many calls are in flight. Wait for their answers before you call another."
+        ),
+        Reason::RateExceeded => format!(
+            "The tool \"{tool}\" was not run: it is called more often than the user allows. Wait before you call it again, \
+             or go on without it."
+        ),
+        Reason::CallTimeout => format!(
+            "The tool \"{tool}\" gave no answer in time, and the call was ended. Whether it had an effect is not known. Ask \
+             for less at a time, or go on without it."
+        ),
+        Reason::ArgsPathOutside => format!(
+            "The tool \"{tool}\" was not run: a path in its arguments lies outside of what the user shares with this \
+             server. Use paths inside of it, go on without them, or tell the user what you needed."
+        ),
+        Reason::ArgsExtension
+        | Reason::ArgsPrefix
+        | Reason::ArgsPattern
+        | Reason::ArgsTooLong
+        | Reason::ArgsNotOneOf
+        | Reason::ArgsHost
+        | Reason::ArgsTooMany => format!(
+            "The tool \"{tool}\" was not run: the user's policy for this server does not allow these arguments. Call it \
+             with others if that serves the task, or go on without it."
+        ),
         _ => format!(
             "The call of the tool \"{tool}\" was refused and has no result. Go on without it, or tell the user."
         ),

@@ -4,22 +4,36 @@
 //! [`Gate::admit`] or [`Gate::arrive`]. The era is read off each request (design: `_meta` carries the version); a
 //! process that was sent `initialize` speaks a legacy version, whatever else it is sent.
 
+use std::collections::HashMap;
 use std::time::Instant;
 
 use crate::jsonrpc::{Body, Id, IdKey, Invocation, Limits, Message, Raw, Reply, Response, TOOLS_LIST};
+use crate::mcp::arguments::ground::Ground;
+use crate::mcp::arguments::{self, Arguments};
+use crate::mcp::caps;
 use crate::mcp::catalog::{Annotations, Catalog, Cursor, Listing};
-use crate::mcp::pending::{Asked, Call, Pending, Request};
+use crate::mcp::pending::{Asked, Call, MAX, Pending, Request};
+use crate::mcp::rates::Rates;
 use crate::mcp::refusal::Refusal;
-use crate::mcp::tools::Rules;
+use crate::mcp::tools::{self, Rules};
 use crate::policy::Protocol;
 use crate::policy::tools::Tools;
-
-pub use crate::mcp::tools::Error;
 
 /// The only version that has batches.
 const WITH_BATCHES: &str = "2025-03-26";
 /// Most messages in a batch.
 const MAX_BATCH: usize = 1000;
+
+/// Why there is no gate.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Error {
+    /// A pattern on tool names.
+    #[error(transparent)]
+    Tools(#[from] tools::Error),
+    /// An argument's rule.
+    #[error(transparent)]
+    Arguments(#[from] arguments::Error),
+}
 
 /// The right to admit one message.
 #[derive(Debug)]
@@ -57,6 +71,15 @@ pub struct Arrival {
     pub listing: Result<Listing, Refusal>,
 }
 
+/// A call that took too long.
+#[derive(Debug)]
+pub struct Expired {
+    /// The request: always a call.
+    pub request: Request,
+    /// Why it was ended.
+    pub refusal: Refusal,
+}
+
 /// The page that a `tools/list` asks for. What is no string is a page that no server named.
 fn cursor(invocation: &Invocation<'_>) -> Cursor {
     let Raw(raw) = invocation.params.cursor.filter(|cursor| cursor.0 != "null")?;
@@ -66,10 +89,15 @@ fn cursor(invocation: &Invocation<'_>) -> Cursor {
 /// The gate of one session.
 #[derive(Debug)]
 pub struct Gate {
+    tools: Tools,
     rules: Rules,
+    arguments: Arguments,
+    rates: Rates,
     catalog: Catalog,
     max_depth: u32,
     pending: Pending,
+    /// What the server asked and the client has not answered.
+    asked_by_server: HashMap<IdKey, u32>,
     calls: u64,
     /// `initialize` was asked.
     legacy: bool,
@@ -83,10 +111,14 @@ impl Gate {
     /// The gate for a policy.
     ///
     /// # Errors
-    /// A pattern of `tools.deny` that is no glob.
-    pub fn new(tools: &Tools, protocol: &Protocol) -> Result<Self, Error> {
+    /// A pattern that is no glob or no regular expression.
+    pub fn new(tools: &Tools, protocol: &Protocol, ground: Ground) -> Result<Self, Error> {
         Ok(Gate {
             rules: Rules::new(tools)?,
+            arguments: Arguments::new(tools, ground)?,
+            rates: Rates::new(tools),
+            tools: tools.clone(),
+            asked_by_server: HashMap::new(),
             catalog: Catalog::default(),
             max_depth: protocol.max_depth,
             pending: Pending::default(),
@@ -108,41 +140,55 @@ impl Gate {
         self.calls
     }
 
-    /// Judges a message of the client's.
-    pub fn judge_client(&self, message: &Message<'_>) -> Judgement {
+    /// Judges a message of the client's, at `now`.
+    pub fn judge_client(&self, message: &Message<'_>, now: Instant) -> Judgement {
         let refusal = match &message.body {
-            Body::Request(id, invocation) => self.refuse_request(id, invocation),
+            Body::Request(id, invocation) => self.refuse_request(id, invocation, now),
             Body::Notification(invocation) => invocation
                 .tool()
                 .map(|_| Refusal::malformed("tools/call without an id: nobody would learn how it ended")),
-            Body::Response(_) => self
-                .is_modern()
-                .then(|| Refusal::direction("an answer from the client, where servers ask nothing")),
+            Body::Response(response) => self.refuse_answer(response),
         };
         refusal.map_or(Judgement::Pass(Permit(())), Judgement::Refuse)
     }
 
-    fn refuse_request(&self, id: &Id<'_>, invocation: &Invocation<'_>) -> Option<Refusal> {
+    fn refuse_answer(&self, response: &Response<'_>) -> Option<Refusal> {
+        if self.is_modern() {
+            return Some(Refusal::direction("an answer from the client, where servers ask nothing"));
+        }
+        let id = response.id.as_ref()?;
+        (!self.asked_by_server.contains_key(id.key())).then(|| Refusal::unasked(id.raw()))
+    }
+
+    fn refuse_request(&self, id: &Id<'_>, invocation: &Invocation<'_>, now: Instant) -> Option<Refusal> {
         let tool = invocation.tool();
-        if let Some(refusal) = tool.as_deref().and_then(|tool| self.refuse_tool(tool)) {
+        if let Some(refusal) = tool.as_deref().and_then(|tool| self.refuse_call(tool, invocation, now)) {
             return Some(refusal);
         }
         let in_flight = self.pending.get(id.key()).map(|request| &request.asked);
         let lists = invocation.method == TOOLS_LIST;
         match (tool, in_flight) {
             // The answer to any of these must be told from every other.
-            (_, Some(Asked::Call(_) | Asked::Cancelled | Asked::Tools(_))) | (Some(_), Some(_)) => {
+            (_, Some(Asked::Call(_) | Asked::Cancelled | Asked::TimedOut | Asked::Tools(_)))
+            | (Some(_), Some(_)) => {
                 Some(Refusal::ambiguous(format!("the id {} is already in flight", id.raw())))
             }
             (None, Some(_)) if lists => {
                 Some(Refusal::ambiguous(format!("the id {} is already in flight", id.raw())))
             }
-            (Some(_), None) if self.pending.is_full() => Some(Refusal::too_many(crate::mcp::pending::MAX)),
-            (None, None) if lists && self.pending.has_no_room() => {
-                Some(Refusal::too_many(crate::mcp::pending::MAX))
-            }
+            (Some(_), None) if self.pending.is_full() => Some(Refusal::too_many(MAX)),
+            (None, _) if self.pending.has_no_room() => Some(Refusal::too_many_requests(MAX)),
             _ => None,
         }
+    }
+
+    /// The first of all that refuses a call: the tool's name, then its arguments, then how many there are.
+    fn refuse_call(&self, tool: &str, invocation: &Invocation<'_>, now: Instant) -> Option<Refusal> {
+        let (all, own) = self.pending.calls(tool);
+        self.refuse_tool(tool)
+            .or_else(|| self.arguments.refuse(tool, invocation.params.arguments))
+            .or_else(|| self.rates.refuse(tool, now))
+            .or_else(|| caps::refuse_concurrent(&self.tools, tool, all, own))
     }
 
     /// Whether the server has the tool, as far as its lists say, and whether it may be called.
@@ -156,8 +202,46 @@ impl Gate {
             Body::Request(..) if self.is_modern() => {
                 Judgement::Refuse(Refusal::direction("a request from the server, where servers ask nothing"))
             }
+            Body::Request(..) if self.asked_by_server.len() >= MAX => {
+                Judgement::Refuse(Refusal::too_many_requests(MAX))
+            }
+            Body::Response(Response { id: Some(id), .. }) => match self.pending.get(id.key()) {
+                None => Judgement::Refuse(Refusal::unasked(id.raw())),
+                Some(request) if request.asked == Asked::TimedOut => Judgement::Refuse(Refusal::late()),
+                Some(_) => Judgement::Pass(Permit(())),
+            },
             _ => Judgement::Pass(Permit(())),
         }
+    }
+
+    /// A request of the server's goes to the client.
+    pub fn asks(&mut self, _permit: Permit, id: &Id<'_>) {
+        *self.asked_by_server.entry(id.key().clone()).or_default() += 1;
+    }
+
+    /// Why an answer of so many bytes to a call of `tool` goes no further, if it does not.
+    pub fn refuse_result(&self, tool: &str, bytes: usize) -> Option<Refusal> {
+        caps::refuse_result(&self.tools, tool, bytes as u64)
+    }
+
+    /// Whether any call can take too long.
+    pub fn has_timeouts(&self) -> bool {
+        caps::any_timeout(&self.tools)
+    }
+
+    /// When [`Gate::expire`] has something to do next.
+    pub fn deadline(&self) -> Option<Instant> {
+        self.pending.deadline()
+    }
+
+    /// The calls that are too late at `now`. An answer that comes to one of them is late from here on.
+    pub fn expire(&mut self, now: Instant) -> Vec<Expired> {
+        let expired = self.pending.expire(now).into_iter().filter_map(|request| {
+            let Asked::Call(call) = &request.asked else { return None };
+            let refusal = caps::timed_out(&caps::timeout(&self.tools, &call.tool)?);
+            Some(Expired { request, refusal })
+        });
+        expired.collect()
     }
 
     /// A message of the client's goes to the server, at `now`.
@@ -171,7 +255,18 @@ impl Gate {
                     None => Admitted::Other,
                 }
             }
-            Body::Notification(_) | Body::Response(_) => Admitted::Other,
+            Body::Response(response) => {
+                if let Some(id) = &response.id
+                    && let Some(count) = self.asked_by_server.get_mut(id.key())
+                {
+                    *count -= 1;
+                    if *count == 0 {
+                        self.asked_by_server.remove(id.key());
+                    }
+                }
+                Admitted::Other
+            }
+            Body::Notification(_) => Admitted::Other,
         }
     }
 
@@ -183,8 +278,11 @@ impl Gate {
         match invocation.tool() {
             Some(tool) => {
                 let number = self.number_call();
+                self.rates.take(&tool, now);
+                let timeout = caps::timeout(&self.tools, &tool);
+                let deadline = timeout.and_then(|timeout| now.checked_add(timeout.value));
                 let call = Call { number, tool: tool.into_owned(), started: now };
-                self.pending.insert(id, Asked::Call(call), modern);
+                self.pending.insert(id, Asked::Call(call), modern, deadline);
                 Admitted::Call(number)
             }
             None => {
@@ -193,7 +291,7 @@ impl Gate {
                     TOOLS_LIST => Asked::Tools(cursor(invocation)),
                     _ => Asked::Other,
                 };
-                self.pending.insert(id, asked, modern);
+                self.pending.insert(id, asked, modern, None);
                 Admitted::Request
             }
         }
@@ -201,18 +299,17 @@ impl Gate {
 
     /// An answer of the server's goes to the client: what it answers.
     pub fn arrive(&mut self, _permit: Permit, response: &Response<'_>) -> Option<Arrival> {
-        let request = self.withdraw(response.id.as_ref()?.key())?;
+        let id = response.id.as_ref()?.key();
+        if let (Some(Asked::Initialize), Reply::Result { protocol_version: Some(version), .. }) =
+            (self.pending.get(id).map(|request| &request.asked), response.reply)
+        {
+            self.batches = version.string().as_deref() == Some(WITH_BATCHES);
+        }
+        let request = self.withdraw(id)?;
         let mut listing = Ok(Listing::default());
-        match (&request.asked, response.reply) {
-            (Asked::Initialize, Reply::Result { protocol_version: Some(version), .. }) => {
-                self.batches = version.string().as_deref() == Some(WITH_BATCHES);
-            }
-            (Asked::Tools(cursor), Reply::Result { raw, .. }) => {
-                let rules = &self.rules;
-                listing =
-                    self.catalog.learn(raw, cursor, request.modern, |tool| rules.refuse(tool).is_some());
-            }
-            _ => {}
+        if let (Asked::Tools(cursor), Reply::Result { raw, .. }) = (&request.asked, response.reply) {
+            let rules = &self.rules;
+            listing = self.catalog.learn(raw, cursor, request.modern, |tool| rules.refuse(tool).is_some());
         }
         Some(Arrival { request, listing })
     }
@@ -229,7 +326,7 @@ impl Gate {
 
     /// Forgets a request: what it was.
     pub fn withdraw(&mut self, id: &IdKey) -> Option<Request> {
-        self.pending.remove(id)
+        self.pending.take(id)
     }
 
     /// Requests whose answer the client still waits for.
@@ -252,6 +349,7 @@ impl Gate {
 mod tests {
     use super::*;
     use crate::jsonrpc::{Payload, scan};
+    use crate::mcp::arguments::ground::bare;
     use crate::mcp::pending::MAX;
     use crate::policy::Stdout;
     use crate::policy::grant::Origin;
@@ -263,7 +361,7 @@ mod tests {
         let deny =
             deny.iter().map(|glob| ToolPattern { glob: (*glob).into(), origin: origin.clone() }).collect();
         let tools = Tools { default, deny, ..Tools::default() };
-        Gate::new(&tools, &Protocol { max_message: 1 << 20, max_depth: 64, stdout: Stdout::Strict })
+        Gate::new(&tools, &Protocol { max_message: 1 << 20, max_depth: 64, stdout: Stdout::Strict }, bare())
     }
 
     fn message(line: &str) -> Message<'_> {
@@ -279,7 +377,7 @@ mod tests {
 
     fn admit(gate: &mut Gate, line: &str) -> Result<Admitted, Refusal> {
         let message = message(line);
-        match gate.judge_client(&message) {
+        match gate.judge_client(&message, Instant::now()) {
             Judgement::Pass(permit) => Ok(gate.admit(permit, &message, Instant::now())),
             Judgement::Refuse(refusal) => Err(refusal),
         }
@@ -299,7 +397,7 @@ mod tests {
             ("xy", false),
         ] {
             let line = call(1, tool);
-            let judged = gate.judge_client(&message(&line));
+            let judged = gate.judge_client(&message(&line), Instant::now());
             match judged {
                 Judgement::Refuse(refusal) => {
                     assert!(refused, "{tool}");
@@ -322,8 +420,8 @@ mod tests {
             ..Tools::default()
         };
         let protocol = Protocol { max_message: 1 << 20, max_depth: 64, stdout: Stdout::Strict };
-        let gate = Gate::new(&tools, &protocol).unwrap();
-        let refused = |tool: &str| match gate.judge_client(&message(&call(1, tool))) {
+        let gate = Gate::new(&tools, &protocol, bare()).unwrap();
+        let refused = |tool: &str| match gate.judge_client(&message(&call(1, tool)), Instant::now()) {
             Judgement::Refuse(refusal) => Some((refusal.denial.reason, refusal.denial.remedy)),
             Judgement::Pass(_) => None,
         };
@@ -348,10 +446,11 @@ mod tests {
             assert_eq!(admit(&mut gate, &call(id, "t")), Ok(Admitted::Call(id as u64 + 1)));
         }
         assert_eq!(admit(&mut gate, &call(MAX, "t")).unwrap_err().denial.reason, Reason::CallTooMany);
-        for id in 0..=MAX {
-            let ping = format!(r#"{{"jsonrpc":"2.0","id":"{id}","method":"ping"}}"#);
-            assert_eq!(admit(&mut gate, &ping), Ok(Admitted::Request));
+        let ping = |id: usize| format!(r#"{{"jsonrpc":"2.0","id":"{id}","method":"ping"}}"#);
+        for id in 0..MAX {
+            assert_eq!(admit(&mut gate, &ping(id)), Ok(Admitted::Request));
         }
+        assert_eq!(admit(&mut gate, &ping(MAX)).unwrap_err().denial.reason, Reason::MessageTooMany);
         let last = message(r#"{"jsonrpc":"2.0","id":3,"result":{}}"#);
         let (Judgement::Pass(permit), Body::Response(response)) = (gate.judge_server(&last), &last.body)
         else {

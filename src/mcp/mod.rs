@@ -7,9 +7,12 @@
 //! Rests on the Model Context Protocol, revisions 2024-11-05 to 2026-07-28.
 
 pub mod answer;
+pub mod arguments;
+mod caps;
 pub mod catalog;
 pub mod gate;
 pub mod pending;
+mod rates;
 pub mod refusal;
 pub mod schema;
 pub mod shape;

@@ -1,9 +1,10 @@
 //! What the client asked and the server has not answered.
 //!
-//! Bounded: calls beyond [`MAX`] are refused, other requests beyond it are not kept track of.
+//! Bounded: what comes beyond [`MAX`] calls or other requests in flight is refused, so that every answer can be told from
+//! one that nobody asked for. What nobody waits for any more (taken back, timed out) is remembered as long as there is
+//! room, because its answer may still come.
 
-use std::collections::HashMap;
-use std::collections::hash_map::Entry as Slot;
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::time::Instant;
 
 use crate::jsonrpc::{Id, IdKey};
@@ -36,6 +37,17 @@ pub enum Asked {
     Other,
     /// A call that was taken back; its answer may still come.
     Cancelled,
+    /// A call that took too long; its answer comes too late.
+    TimedOut,
+    /// Another request that was taken back.
+    Withdrawn,
+}
+
+impl Asked {
+    /// Whether nobody waits for the answer.
+    fn is_over(&self) -> bool {
+        matches!(self, Asked::Cancelled | Asked::TimedOut | Asked::Withdrawn)
+    }
 }
 
 /// One request in flight.
@@ -47,13 +59,26 @@ pub struct Request {
     pub id: Box<str>,
     /// Whether it was asked in the modern era.
     pub modern: bool,
+    /// When it is too late, for a call with a time-out.
+    deadline: Option<Instant>,
+    /// Requests with the same id before it that were not answered: no calls, so whose answer comes first is the same.
+    earlier: u32,
 }
 
 /// The table.
 #[derive(Debug, Default)]
 pub(super) struct Pending {
     requests: HashMap<IdKey, Request>,
-    calls: usize,
+    /// Calls in flight, by tool.
+    calls: HashMap<String, usize>,
+    /// Their number.
+    count: usize,
+    /// When calls are too late, by time and number.
+    deadlines: BTreeMap<(Instant, u64), IdKey>,
+    /// Requests that are over, oldest first; some may have been answered since.
+    over: VecDeque<IdKey>,
+    /// How many of them are still in the table.
+    over_count: usize,
 }
 
 impl Pending {
@@ -63,65 +88,136 @@ impl Pending {
 
     /// Requests whose answer the client still waits for.
     pub(super) fn unanswered(&self) -> usize {
-        self.requests.values().filter(|request| request.asked != Asked::Cancelled).count()
+        self.requests.len() - self.over_count
+    }
+
+    /// Calls in flight, of all tools and of this one.
+    pub(super) fn calls(&self, tool: &str) -> (usize, usize) {
+        (self.count, self.calls.get(tool).copied().unwrap_or_default())
     }
 
     /// Whether another call would be too many.
     pub(super) fn is_full(&self) -> bool {
-        self.calls >= MAX
+        self.count >= MAX
     }
 
-    /// Whether another request that is no call would not be kept.
+    /// Whether another request that is no call would be too many.
     pub(super) fn has_no_room(&self) -> bool {
-        self.requests.len() - self.calls >= MAX
+        self.unanswered() - self.count >= MAX
     }
 
-    /// Keeps a request. The caller has made sure that its id is free, or that neither is a call.
-    pub(super) fn insert(&mut self, id: &Id<'_>, asked: Asked, modern: bool) {
-        let is_call = matches!(asked, Asked::Call(_));
-        if !is_call && self.has_no_room() {
-            return;
+    /// Keeps a request. The caller has made sure that there is room, and that its id is free or that neither is a call.
+    pub(super) fn insert(&mut self, id: &Id<'_>, asked: Asked, modern: bool, deadline: Option<Instant>) {
+        if let Asked::Call(call) = &asked {
+            self.count += 1;
+            *self.calls.entry(call.tool.clone()).or_default() += 1;
+            if let Some(deadline) = deadline {
+                self.deadlines.insert((deadline, call.number), id.key().clone());
+            }
         }
-        self.calls += usize::from(is_call);
-        self.requests.insert(id.key().clone(), Request { asked, id: id.raw().into(), modern });
+        let request = Request { asked, id: id.raw().into(), modern, deadline, earlier: 0 };
+        if let Some(before) = self.requests.insert(id.key().clone(), request) {
+            self.over_count -= usize::from(before.asked.is_over());
+            if let Some(request) = self.requests.get_mut(id.key()) {
+                request.earlier = before.earlier.saturating_add(1);
+            }
+        }
     }
 
-    pub(super) fn remove(&mut self, id: &IdKey) -> Option<Request> {
+    /// An answer with this id is dealt with: what it is to. Where several requests have the id, the last one stays.
+    pub(super) fn take(&mut self, id: &IdKey) -> Option<Request> {
+        let request = self.requests.get_mut(id)?;
+        if request.earlier > 0 {
+            request.earlier -= 1;
+            return Some(Request { asked: Asked::Other, deadline: None, earlier: 0, ..request.clone() });
+        }
         let request = self.requests.remove(id)?;
-        self.calls -= usize::from(matches!(request.asked, Asked::Call(_)));
+        self.over_count -= usize::from(request.asked.is_over());
+        if let Asked::Call(call) = &request.asked {
+            self.uncount(call, request.deadline);
+        }
         Some(request)
     }
 
-    /// Takes a request back. A call is handed out, and its id stays taken until its answer comes or the session
-    /// ends; other requests are forgotten.
-    pub(super) fn cancel(&mut self, id: &IdKey) -> Option<Call> {
-        let Slot::Occupied(mut slot) = self.requests.entry(id.clone()) else { return None };
-        match std::mem::replace(&mut slot.get_mut().asked, Asked::Cancelled) {
-            Asked::Call(call) => {
-                self.calls -= 1;
-                if self.requests.len() - self.calls > MAX {
-                    self.requests.remove(id);
-                }
-                Some(call)
-            }
-            Asked::Cancelled => None,
-            // The protocol does not let a client take the first back; the late answer to the second is read all the
-            // same, for whoever no longer waits for it may still look at it.
-            kept @ (Asked::Initialize | Asked::Tools(_)) => {
-                slot.get_mut().asked = kept;
-                None
-            }
-            Asked::Other => {
-                slot.remove();
-                None
+    /// A call is no longer in flight.
+    fn uncount(&mut self, call: &Call, deadline: Option<Instant>) {
+        self.count -= 1;
+        if let Some(count) = self.calls.get_mut(&call.tool) {
+            *count -= 1;
+            if *count == 0 {
+                self.calls.remove(&call.tool);
             }
         }
+        if let Some(deadline) = deadline {
+            self.deadlines.remove(&(deadline, call.number));
+        }
+    }
+
+    /// Takes a request back. A call is handed out. The id stays taken until the answer comes, or until too many were
+    /// taken back since.
+    pub(super) fn cancel(&mut self, id: &IdKey) -> Option<Call> {
+        match self.requests.get(id)?.asked {
+            Asked::Call(_) => match self.end(id, Asked::Cancelled)?.asked {
+                Asked::Call(call) => Some(call),
+                _ => None,
+            },
+            Asked::Other => {
+                self.end(id, Asked::Withdrawn);
+                None
+            }
+            // The protocol does not let a client take the first back; the late answer to the second is read all the
+            // same, for whoever no longer waits for it may still look at it.
+            Asked::Initialize | Asked::Tools(_) => None,
+            Asked::Cancelled | Asked::TimedOut | Asked::Withdrawn => None,
+        }
+    }
+
+    /// Nobody waits for this any more; the request as it was.
+    fn end(&mut self, id: &IdKey, over: Asked) -> Option<Request> {
+        let request = self.requests.get_mut(id)?;
+        let ended = request.clone();
+        request.asked = over;
+        request.deadline = None;
+        if let Asked::Call(call) = &ended.asked {
+            self.uncount(call, ended.deadline);
+        }
+        self.over_count += 1;
+        self.over.push_back(id.clone());
+        while self.over.len() > MAX {
+            let Some(oldest) = self.over.pop_front() else { break };
+            if self.requests.get(&oldest).is_some_and(|request| request.asked.is_over()) {
+                self.requests.remove(&oldest);
+                self.over_count -= 1;
+            }
+        }
+        Some(ended)
+    }
+
+    /// When the next call is too late.
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        self.deadlines.first_key_value().map(|((deadline, _), _)| *deadline)
+    }
+
+    /// The calls that are too late at `now`, oldest deadline first. Their answers are late from here on.
+    pub(super) fn expire(&mut self, now: Instant) -> Vec<Request> {
+        let mut expired = Vec::new();
+        while let Some(((deadline, _), id)) = self.deadlines.first_key_value()
+            && *deadline <= now
+        {
+            let id = id.clone();
+            match self.end(&id, Asked::TimedOut) {
+                Some(request) => expired.push(request),
+                // Cannot be: a deadline goes with its call. It would be found again for ever.
+                None => drop(self.deadlines.pop_first()),
+            }
+        }
+        expired
     }
 
     /// Takes all calls, in the order in which they began.
     pub(super) fn drain(&mut self) -> Vec<Call> {
-        self.calls = 0;
-        let mut calls: Vec<Call> = std::mem::take(&mut self.requests)
+        let mut calls: Vec<Call> = std::mem::take(self)
+            .requests
             .into_values()
             .filter_map(|request| match request.asked {
                 Asked::Call(call) => Some(call),
@@ -130,5 +226,76 @@ impl Pending {
             .collect();
         calls.sort_unstable_by_key(|call| call.number);
         calls
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    fn call(number: u64, tool: &str, started: Instant) -> Asked {
+        Asked::Call(Call { number, tool: tool.into(), started })
+    }
+
+    fn id(text: &str) -> Id<'_> {
+        Id::parse(text).unwrap()
+    }
+
+    #[test]
+    fn calls_are_late_in_the_order_of_their_deadlines() {
+        let start = Instant::now();
+        let at = |seconds| start + Duration::from_secs(seconds);
+        let mut pending = Pending::default();
+        pending.insert(&id("1"), call(1, "a", start), false, Some(at(30)));
+        pending.insert(&id("2"), call(2, "a", start), true, Some(at(10)));
+        pending.insert(&id("3"), call(3, "b", start), false, Some(at(10)));
+        pending.insert(&id("4"), call(4, "b", start), false, None);
+        assert_eq!(pending.deadline(), Some(at(10)));
+        assert!(pending.expire(at(9)).is_empty());
+        let late: Vec<_> =
+            pending.expire(at(10)).into_iter().map(|request| (request.id, request.modern)).collect();
+        assert_eq!(late, [("2".into(), true), ("3".into(), false)]);
+        assert_eq!((pending.calls("a"), pending.calls("b"), pending.unanswered()), ((2, 1), (2, 1), 2));
+        assert_eq!(pending.get(id("2").key()).unwrap().asked, Asked::TimedOut);
+        assert_eq!(pending.take(id("2").key()).unwrap().asked, Asked::TimedOut);
+        pending.take(id("1").key());
+        assert_eq!(pending.deadline(), None);
+        assert!(pending.expire(at(1000)).is_empty());
+        assert_eq!(pending.calls("b"), (1, 1));
+    }
+
+    #[test]
+    fn what_is_over_is_remembered_as_long_as_there_is_room() {
+        let start = Instant::now();
+        let mut pending = Pending::default();
+        for number in 0..MAX as u64 + 7 {
+            let text = number.to_string();
+            pending.insert(&id(&text), call(number, "a", start), false, None);
+            assert!(pending.cancel(id(&text).key()).is_some());
+        }
+        assert_eq!(pending.unanswered(), 0);
+        assert!(pending.get(id("6").key()).is_none() && pending.get(id("7").key()).is_some());
+        assert!(!pending.is_full() && !pending.has_no_room());
+        assert!(pending.drain().is_empty());
+    }
+
+    #[test]
+    fn requests_that_share_an_id_are_answered_one_by_one() {
+        let mut pending = Pending::default();
+        for asked in [Asked::Other, Asked::Initialize, Asked::Other] {
+            pending.insert(&id("0"), asked, false, None);
+        }
+        for _ in 0..3 {
+            assert!(pending.take(id("0").key()).is_some());
+        }
+        assert!(pending.take(id("0").key()).is_none());
+        pending.insert(&id("0"), Asked::Other, false, None);
+        pending.cancel(id("0").key());
+        pending.insert(&id("0"), Asked::Other, false, None);
+        assert_eq!(pending.unanswered(), 1);
+        assert!(pending.take(id("0").key()).is_some() && pending.take(id("0").key()).is_some());
+        assert_eq!(pending.unanswered(), 0);
     }
 }

@@ -28,7 +28,7 @@ impl Refusal {
     }
 
     /// One for which nothing is proposed.
-    fn never(reason: Reason, detail: impl Into<String>, why_not: &str) -> Self {
+    pub(super) fn never(reason: Reason, detail: impl Into<String>, why_not: &str) -> Self {
         Refusal::new(reason, detail, Remedy::WhyNot(why_not.into()))
     }
 
@@ -95,6 +95,24 @@ impl Refusal {
     /// Whether it is told to the client as a tool that is not there.
     pub fn is_unknown_tool(&self) -> bool {
         matches!(self.denial.reason, Reason::ToolUnknown | Reason::ToolAmbiguous)
+    }
+
+    /// An answer to a call that was ended before.
+    pub(super) fn late() -> Self {
+        let detail = "an answer to a call that had timed out";
+        Refusal::never(Reason::MessageLate, detail, "the client was told that the call had no answer in time")
+    }
+
+    /// An answer to nothing.
+    pub(super) fn unasked(id: &str) -> Self {
+        let detail = format!("an answer with the id {id}, with which nothing was asked");
+        Refusal::never(Reason::MessageUnasked, detail, "an answer is passed on to whoever asked, once")
+    }
+
+    /// Too many requests at once that are no calls.
+    pub(super) fn too_many_requests(limit: usize) -> Self {
+        let detail = format!("{limit} requests are in flight");
+        Refusal::never(Reason::MessageTooMany, detail, "what cannot be kept track of is not passed on")
     }
 
     /// Too many calls at once.

@@ -9,6 +9,10 @@ use std::path::PathBuf;
 use serde::{Serialize, Serializer};
 
 use crate::policy::grant::Stated;
+use crate::policy::host::{self, Pattern};
+
+/// The entry of `hosts` that stands for the profile's own list.
+const NETWORK: &str = "network.allow";
 
 /// The rules of one argument. A rule holds for every value below the argument: each string, and a number or boolean by
 /// its JSON text; `null` is no value.
@@ -25,13 +29,56 @@ pub struct ArgumentRule {
     /// The values that there may be.
     pub one_of: Option<Stated<Vec<String>>>,
     /// Hosts that a URL may lead to.
-    pub hosts: Option<Stated<Vec<String>>>,
+    pub hosts: Option<Stated<Vec<HostRule>>>,
     /// A regular expression that must match the whole value.
     pub pattern: Option<Stated<String>>,
     /// Most characters.
     pub max_length: Option<Stated<u32>>,
     /// What becomes of a path outside every grant.
     pub outside_paths: Option<Stated<OutsidePaths>>,
+}
+
+/// One entry of `hosts`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum HostRule {
+    /// `network.allow`: whatever that list names.
+    Network,
+    /// These hosts, on this port or on any.
+    Host(Pattern, Option<u16>),
+}
+
+impl HostRule {
+    /// Reads `example.com`, `*.example.com:443` or `network.allow`.
+    ///
+    /// # Errors
+    /// What makes it no host.
+    pub fn parse(text: &str) -> Result<Self, host::Error> {
+        if text == NETWORK {
+            return Ok(HostRule::Network);
+        }
+        let error = match Pattern::parse(text) {
+            Ok(pattern) => return Ok(HostRule::Host(pattern, None)),
+            Err(error) => error,
+        };
+        let (host, port) = host::split_port(text, 1).map_err(|_| error)?;
+        Ok(HostRule::Host(Pattern::parse(host)?, Some(port)))
+    }
+}
+
+impl fmt::Display for HostRule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            HostRule::Network => f.write_str(NETWORK),
+            HostRule::Host(pattern, None) => pattern.fmt(f),
+            HostRule::Host(pattern, Some(port)) => write!(f, "{pattern}:{port}"),
+        }
+    }
+}
+
+impl Serialize for HostRule {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
 }
 
 /// `outside_paths`: what becomes of a string argument that is a path outside every grant.

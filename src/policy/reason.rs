@@ -127,10 +127,40 @@ reasons! {
     MessageDirection = "message.direction";
     /// A message whose judgement failed inside the gate itself.
     MessageUnjudged = "message.unjudged";
+    /// An answer to a call that had timed out.
+    MessageLate = "message.late";
+    /// An answer to something that was not asked.
+    MessageUnasked = "message.unasked";
+    /// A request, no call, while as many are in flight as are kept track of.
+    MessageTooMany = "message.too-many";
+    /// An argument that is a path outside every grant, or outside the folders of its rule.
+    ArgsPathOutside = "args.path-outside";
+    /// An argument without one of the endings that its rule names.
+    ArgsExtension = "args.extension";
+    /// An argument that begins with what its rule forbids.
+    ArgsPrefix = "args.prefix";
+    /// An argument that does not match the pattern of its rule.
+    ArgsPattern = "args.pattern";
+    /// An argument longer than its rule allows.
+    ArgsTooLong = "args.too-long";
+    /// An argument that is none of the values that its rule names.
+    ArgsNotOneOf = "args.not-one-of";
+    /// An argument that is no URL, or leads to a host that its rule does not name.
+    ArgsHost = "args.host";
+    /// More values in the arguments of a call than are judged.
+    ArgsTooMany = "args.too-many";
+    /// More calls in a time than the profile allows.
+    RateExceeded = "rate.exceeded";
+    /// More calls at a time than the profile allows.
+    RateConcurrent = "rate.concurrent";
+    /// A call without an answer in the time that the profile gives it.
+    CallTimeout = "call.timeout";
     /// A call while as many are in flight as are kept track of.
     CallTooMany = "call.too-many";
     /// A result too long for clients to accept.
     ResultTooLong = "result.too-long";
+    /// An answer longer than the profile allows for the tool.
+    ResultOverLimit = "result.over-limit";
     /// The log could not be written.
     AuditUnwritable = "audit.unwritable";
 }

@@ -30,6 +30,7 @@ mod source;
 mod suggest;
 mod tool_keys;
 mod tool_laws;
+pub mod tool_lines;
 mod tree;
 mod unenforced;
 mod variables;
@@ -38,6 +39,7 @@ mod within;
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
@@ -174,6 +176,15 @@ pub fn workspace(context: &Context) -> Result<PathBuf, Problem> {
             None => problem,
         }
     })
+}
+
+/// Where an absolute path leads: every symbolic link followed, as far as it exists; what does not exist is kept as it is
+/// written.
+///
+/// # Errors
+/// What the kernel says when a folder on the way cannot be searched, or links go in a circle.
+pub fn real(path: &Path) -> io::Result<PathBuf> {
+    place::follow(path).map(|followed| followed.path)
 }
 
 /// Every profile that can be named: the user's, then the shipped ones that the user does not replace.

@@ -9,12 +9,12 @@ use std::time::Duration;
 
 use globset::Glob;
 
-use crate::policy::argument::{self, ArgumentPath, OutsidePaths};
+use crate::policy::argument::{self, ArgumentPath, HostRule, OutsidePaths};
 use crate::policy::grant::Origin;
 use crate::policy::tools::{Rate, ToolDefault};
 use crate::profile::entry::{self, Entry};
 use crate::profile::problem::Problem;
-use crate::profile::tree::{Maybe, Node, Reading, Sourced, Table};
+use crate::profile::tree::{Maybe, Node, Sourced, Table};
 use crate::profile::unenforced;
 
 /// `[tools]`.
@@ -55,7 +55,7 @@ pub(super) struct ArgumentKeys {
     pub extensions: MaybeList<String>,
     pub deny_prefix: MaybeList<String>,
     pub one_of: MaybeList<String>,
-    pub hosts: MaybeList<String>,
+    pub hosts: MaybeList<HostRule>,
     pub pattern: Maybe<String>,
     pub max_length: Maybe<u32>,
     pub outside_paths: Maybe<OutsidePaths>,
@@ -63,7 +63,6 @@ pub(super) struct ArgumentKeys {
 
 /// Reads `[tools]`.
 pub(super) fn read(mut table: Table<'_>) -> ToolKeys {
-    let reading = table.reading();
     let default = table.choice(
         "default",
         &[("allow", Some(ToolDefault::Allow)), ("deny", Some(ToolDefault::Deny)), ("ask", None)],
@@ -85,30 +84,13 @@ pub(super) fn read(mut table: Table<'_>) -> ToolKeys {
     let mut rule = BTreeMap::new();
     if let Some(rules) = table.table("rule") {
         for (tool, node) in rules.entries() {
-            unenforced::report(reading, tool.origin.clone(), &format!("`{}`", rules.dotted(&tool.value)));
             if let Some(found) = rules.as_table(&tool.value, node) {
                 rule.insert(tool.value, tool_rule(found));
             }
         }
     }
     table.finish();
-    let keys = ToolKeys { default, allow, deny, caps, outside_paths, rule };
-    refuse(&keys, reading);
-    keys
-}
-
-/// Caps and rules are read and composed; until the gate holds them, they are refused.
-fn refuse(keys: &ToolKeys, reading: &Reading<'_>) {
-    let report = |key: &str, origin: Option<&Origin>| {
-        if let Some(origin) = origin {
-            unenforced::report(reading, origin.clone(), &format!("`tools.{key}`"));
-        }
-    };
-    report("calls", keys.caps.calls.as_ref().map(|found| &found.origin));
-    report("concurrent", keys.caps.concurrent.as_ref().map(|found| &found.origin));
-    report("timeout", keys.caps.timeout.as_ref().map(|found| &found.origin));
-    report("result_size", keys.caps.result_size.as_ref().map(|found| &found.origin));
-    report("outside_paths", keys.outside_paths.as_ref().map(|found| &found.origin));
+    ToolKeys { default, allow, deny, caps, outside_paths, rule }
 }
 
 /// Globs on tool names.
@@ -169,7 +151,7 @@ fn argument_rule(mut argument: Table<'_>) -> ArgumentKeys {
         extensions: strings(&mut argument, "extensions"),
         deny_prefix: strings(&mut argument, "deny_prefix"),
         one_of: strings(&mut argument, "one_of"),
-        hosts: strings(&mut argument, "hosts"),
+        hosts: hosts(&mut argument),
         pattern: argument.string("pattern"),
         max_length: argument.integer("max_length", 0),
         outside_paths: outside_paths(&mut argument),
@@ -214,6 +196,24 @@ fn within(argument: &mut Table<'_>) -> MaybeList<Entry> {
     let node = argument.get("within")?;
     let items = argument.as_list("within", node);
     let value = items.into_iter().filter_map(|item| entry::read(argument, "within", item)).collect();
+    Some(sourced(argument, node, value))
+}
+
+/// A list of hosts.
+fn hosts(argument: &mut Table<'_>) -> MaybeList<HostRule> {
+    let node = argument.get("hosts")?;
+    let items = argument.as_list("hosts", node);
+    let texts = items.into_iter().filter_map(|item| argument.as_string("hosts", item));
+    let read = |text: Sourced<String>| match HostRule::parse(&text.value) {
+        Ok(host) => Some(host),
+        Err(error) => {
+            let message =
+                format!("`{}`: \"{}\" {error}", argument.dotted("hosts"), text.value.escape_debug());
+            argument.reading().report(Problem::new(text.origin, message));
+            None
+        }
+    };
+    let value = texts.filter_map(read).collect();
     Some(sourced(argument, node, value))
 }
 

@@ -172,7 +172,7 @@ impl Tool<'_> {
             extensions: texts(|keys| &keys.extensions),
             deny_prefix: texts(|keys| &keys.deny_prefix),
             one_of: texts(|keys| &keys.one_of),
-            hosts: texts(|keys| &keys.hosts),
+            hosts: union(members, |layer| argument_keys(self.keys(layer), at)?.hosts.as_ref()),
             pattern,
             max_length,
             outside_paths,

@@ -24,6 +24,7 @@ use crate::profile::lint;
 use crate::profile::place::{Place as PathPlace, Places};
 use crate::profile::refusal::Refusals;
 use crate::profile::runtime;
+use crate::profile::tool_lines;
 
 /// An answer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -209,8 +210,23 @@ fn adding(key: &str, entry: &str) -> String {
     format!("{key} = [{}]", serde_json::Value::from(entry)).replace('\u{7f}', "\\u007F")
 }
 
-/// Whether a tool may be called.
+/// Whether a tool may be called, and what holds for its calls.
 pub fn tool(resolved: &Resolved, tool: &str) -> Answer {
+    let answer = named(resolved, tool);
+    if answer.verdict == Ruling::Deny {
+        return answer;
+    }
+    let holding: Vec<String> = tool_lines::lines(&resolved.policy.tools)
+        .into_iter()
+        .filter(|line| line.tool.as_deref().is_none_or(|of| of == tool))
+        .map(|line| format!("tools.{} = {} ({})", line.key, line.value, line.origin))
+        .collect();
+    let note = (!holding.is_empty()).then(|| format!("its calls are judged by {}", holding.join("; ")));
+    Answer { note, ..answer }
+}
+
+/// Whether its name may be called.
+fn named(resolved: &Resolved, tool: &str) -> Answer {
     let tools = &resolved.policy.tools;
     if let Some(pattern) = tools.deny.iter().find(|pattern| lint::matches(&pattern.glob, tool)) {
         let because = format!("`tools.deny` names it with \"{}\"", pattern.glob);

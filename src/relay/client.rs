@@ -35,10 +35,15 @@ impl FromClient {
     /// Judges, admits and records one message.
     fn pass(&self, message: &Message<'_>) -> Result<(), Refusal> {
         let admitted = {
+            let now = Instant::now();
             let mut gate = self.shared.gate();
-            match gate.judge_client(message) {
+            match gate.judge_client(message, now) {
                 Judgement::Refuse(refusal) => return Err(refusal),
-                Judgement::Pass(permit) => gate.admit(permit, message, Instant::now()),
+                Judgement::Pass(permit) => {
+                    let admitted = gate.admit(permit, message, now);
+                    self.shared.alarm.follow(&gate);
+                    admitted
+                }
             }
         };
         let written = match (&message.body, admitted) {
@@ -140,11 +145,12 @@ impl FromClient {
     }
 
     fn judge_all(&self, messages: &[Message<'_>]) -> Vec<Option<Refusal>> {
+        let now = Instant::now();
         let gate = self.shared.gate();
         let mut ids = HashSet::new();
         messages
             .iter()
-            .map(|message| match (&message.body, gate.judge_client(message)) {
+            .map(|message| match (&message.body, gate.judge_client(message, now)) {
                 (_, Judgement::Refuse(refusal)) => Some(refusal),
                 (Body::Request(id, _), _) if !ids.insert(id.key()) => {
                     Some(Refusal::ambiguous(format!("the id {} is twice in one batch", id.raw())))
@@ -234,6 +240,9 @@ impl Side for FromClient {
         if self.shared.server.write(bytes, || self.shared.notify(Notice::ClientGone)).is_err() {
             self.server_gone = true;
             self.shared.notify(Notice::ServerStdinClosed);
+        }
+        if self.shared.server.settle().is_some() {
+            self.shared.alarm.wake();
         }
         Ok(())
     }

@@ -1,4 +1,5 @@
-//! The stdio relay: three plain threads that pass lines on, and ask the gate about each.
+//! The stdio relay: three plain threads that pass lines on, and ask the gate about each; a fourth that ends calls that take
+//! too long, where the profile has a time-out.
 //!
 //! Client to server, server to client, and stderr each have a thread that blocks in read(2) and write(2). That is not
 //! for lack of an async runtime: O_NONBLOCK may not be set on the inherited stdin and stdout, a hop between threads
@@ -8,7 +9,9 @@
 //! what the log has to say about a message is with the kernel before the message is; no thread waits for stderr but
 //! the one whose job that is. Only empty lines pass unjudged, as they were.
 
+mod alarm;
 mod client;
+mod deadline;
 mod meter;
 mod pipe;
 mod pump;
@@ -29,10 +32,12 @@ use std::time::Instant;
 use tokio::sync::mpsc::UnboundedSender;
 
 use crate::event::{Emitter, Outcome, Unwritable};
+use crate::mcp::arguments::ground::Ground;
 use crate::mcp::gate::{self, Gate};
 use crate::mcp::refusal::CLIENT_LIMIT;
 use crate::policy::tools::Tools;
 use crate::policy::{Audit, Policy, Protocol};
+use crate::relay::alarm::Alarm;
 use crate::relay::client::FromClient;
 use crate::relay::meter::Meter;
 use crate::relay::record::{Ending, Recorder};
@@ -67,16 +72,20 @@ pub struct Settings {
     pub tools: Tools,
     /// Limits and strictness.
     pub protocol: Protocol,
+    /// What the paths in arguments are compared with.
+    pub ground: Ground,
     /// What is recorded of arguments, and what happens when it cannot be.
     pub audit: Audit,
 }
 
-impl From<&Policy> for Settings {
-    fn from(policy: &Policy) -> Self {
+impl Settings {
+    /// The parts of `policy`, with what only the session knows.
+    pub fn new(policy: &Policy, ground: Ground) -> Self {
         Settings {
             tools: policy.tools.clone(),
             protocol: policy.protocol.clone(),
             audit: policy.audit.clone(),
+            ground,
         }
     }
 }
@@ -118,6 +127,8 @@ pub enum Error {
 pub struct Relay {
     shared: Arc<Shared>,
     threads: Vec<JoinHandle<()>>,
+    /// Ends calls that take too long, where the profile has a time-out.
+    watch: Option<JoinHandle<()>>,
 }
 
 /// Starts relaying.
@@ -131,13 +142,16 @@ pub fn start(
     notices: UnboundedSender<Notice>,
 ) -> Result<Relay, Error> {
     let client_out = File::from(ends.client_out);
+    let gate = Gate::new(&settings.tools, &settings.protocol, settings.ground.clone())?;
+    let has_timeouts = gate.has_timeouts();
     let shared = Arc::new(Shared {
-        gate: Mutex::new(Gate::new(&settings.tools, &settings.protocol)?),
+        gate: Mutex::new(gate),
         record: Recorder::new(emitter, &settings.audit, notices.clone()),
         meter: Mutex::new(Meter::new(Instant::now())),
         server: ServerIn::new(File::from(ends.server_in), client_out.try_clone()?)?,
         client: ClientOut::new(client_out),
         stderr: Stderr::new(File::from(ends.client_err)),
+        alarm: Alarm::new()?,
         notices,
         open: RwLock::new(true),
     });
@@ -155,7 +169,7 @@ pub fn start(
         if pumped.is_ok() {
             shared.notify(Notice::ClientClosed);
         }
-        shared.server.close();
+        shared.close_server();
     })?);
     threads.push(spawn("relay-out", &shared, move |shared| {
         let pumped = pump::pump(&from_server, length(to_client_limit), &mut to_client);
@@ -169,7 +183,8 @@ pub fn start(
         }
         shared.notify(Notice::ServerStderrClosed);
     })?);
-    Ok(Relay { shared, threads })
+    let watch = has_timeouts.then(|| spawn("relay-time", &shared, deadline::watch)).transpose()?;
+    Ok(Relay { shared, threads, watch })
 }
 
 /// A limit as a length in memory.
@@ -189,7 +204,7 @@ fn spawn(
 impl Relay {
     /// Closes the server's stdin, whatever the client does. What is being written is written first.
     pub fn close_server_stdin(&self) {
-        self.shared.server.close();
+        self.shared.close_server();
     }
 
     /// Requests of the client's that the server still owes an answer.
@@ -204,6 +219,7 @@ impl Relay {
     /// The log cannot be written.
     pub fn finish(&self) -> Result<(), Unwritable> {
         self.shared.close();
+        self.shared.alarm.wake();
         let unanswered = self.shared.gate().drain();
         let ended = unanswered
             .iter()
@@ -216,9 +232,13 @@ impl Relay {
 
     /// Waits until all three streams have ended. For a session whose peers are known to be gone.
     pub fn join(self) {
-        for thread in self.threads {
+        let Relay { shared, threads, watch } = self;
+        for thread in threads {
             // A panic outside of a judgement was reported by the panic hook; the stream counts as ended.
             let _ = thread.join();
         }
+        shared.close();
+        shared.alarm.wake();
+        let _ = watch.map(JoinHandle::join);
     }
 }

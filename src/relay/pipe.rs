@@ -61,6 +61,17 @@ pub(super) fn wait_or_gone(out: BorrowedFd<'_>, watched: BorrowedFd<'_>) -> io::
     Ok(!out_ready)
 }
 
+/// Waits until there is something to read, or until `out` takes bytes, or until the time is over.
+pub(super) fn wait_or_writable(
+    readable: BorrowedFd<'_>,
+    out: Option<BorrowedFd<'_>>,
+    timeout: PollTimeout,
+) -> io::Result<()> {
+    let mut fds = vec![PollFd::new(readable, PollFlags::POLLIN)];
+    fds.extend(out.map(|out| PollFd::new(out, PollFlags::POLLOUT)));
+    poll_again(&mut fds, timeout).map(drop)
+}
+
 fn poll_again(fds: &mut [PollFd<'_>], timeout: PollTimeout) -> io::Result<i32> {
     loop {
         match poll(fds, timeout) {

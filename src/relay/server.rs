@@ -8,7 +8,9 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use crate::event::{Direction, Outcome, text};
-use crate::jsonrpc::{Body, Class, Message, Outline, Payload, Reply, ScanError, TOOLS_LIST, frame, scan};
+use crate::jsonrpc::{
+    Body, Class, Message, Outline, Payload, Reply, Response, ScanError, TOOLS_LIST, frame, scan,
+};
 use crate::mcp::answer;
 use crate::mcp::catalog::{Hidden, Listing};
 use crate::mcp::gate::{Arrival, Judgement};
@@ -47,14 +49,21 @@ impl FromServer {
         let (Arrival { request, listing }, reply) = {
             let mut gate = self.shared.gate();
             match (gate.judge_server(message), &message.body) {
-                (Judgement::Refuse(refusal), _) => {
+                (Judgement::Refuse(refusal), body) => {
+                    if let Body::Response(Response { id: Some(id), .. }) = body {
+                        gate.withdraw(id.key());
+                    }
                     return Err(Box::new(Withheld { refusal, request: None }));
                 }
                 (Judgement::Pass(permit), Body::Response(response)) => {
                     let Some(arrival) = gate.arrive(permit, response) else { return Ok(None) };
                     (arrival, response.reply)
                 }
-                (Judgement::Pass(_), _) => return Ok(None),
+                (Judgement::Pass(permit), Body::Request(id, _)) => {
+                    gate.asks(permit, id);
+                    return Ok(None);
+                }
+                (Judgement::Pass(_), Body::Notification(_)) => return Ok(None),
             }
         };
         let listing = match listing {
@@ -65,6 +74,9 @@ impl FromServer {
         let Asked::Call(call) = &request.asked else {
             return Ok(listing.result.map(|result| instead(message, reply, &result)));
         };
+        if let Some(refusal) = self.shared.gate().refuse_result(&call.tool, message.raw.len()) {
+            return Err(Box::new(Withheld { refusal, request: Some(request) }));
+        }
         let (outcome, error_code) = match reply {
             Reply::Result { is_error: false, .. } => (Outcome::Ok, None),
             Reply::Result { is_error: true, .. } => (Outcome::ToolError, None),
@@ -146,7 +158,7 @@ impl FromServer {
                 Some(answer)
             }
             // Nobody waits for this any more.
-            Asked::Cancelled => None,
+            Asked::Cancelled | Asked::TimedOut | Asked::Withdrawn => None,
             Asked::Initialize | Asked::Tools(_) | Asked::Other => {
                 Some(answer::refused_request(Some(&request.id), refusal, answer::code(refusal, None), event))
             }

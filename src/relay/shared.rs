@@ -3,14 +3,16 @@
 //! Locks are held for one judgement, never while a peer is waited for. The `open` lock is held while a message is
 //! judged and recorded: whoever closes it knows that no event of the relay's comes later.
 
+use std::collections::VecDeque;
 use std::fs::File;
-use std::io;
+use std::io::{self, Write};
 use std::os::fd::AsFd;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, TryLockError};
 
 use tokio::sync::mpsc::UnboundedSender;
 
 use crate::mcp::gate::Gate;
+use crate::relay::alarm::Alarm;
 use crate::relay::meter::Meter;
 use crate::relay::record::Recorder;
 use crate::relay::stderr::Stderr;
@@ -23,6 +25,7 @@ pub(super) struct Shared {
     pub(super) client: ClientOut,
     pub(super) server: ServerIn,
     pub(super) stderr: Stderr,
+    pub(super) alarm: Alarm,
     pub(super) notices: UnboundedSender<Notice>,
     pub(super) open: RwLock<bool>,
 }
@@ -47,6 +50,12 @@ impl Shared {
         *self.open.write().unwrap_or_else(PoisonError::into_inner) = false;
     }
 
+    /// Closes the server's stdin, and lets go of it whoever waits for room in it.
+    pub(super) fn close_server(&self) {
+        self.server.close();
+        self.alarm.wake();
+    }
+
     pub(super) fn notify(&self, notice: Notice) {
         // A session that no longer listens is ending.
         let _ = self.notices.send(notice);
@@ -68,8 +77,17 @@ impl ClientOut {
 }
 
 /// The server's stdin: closed by whoever first has a reason to.
+///
+/// Two write to it: the client's direction, which waits as long as a server does not read, and whoever has something of
+/// ours to say, who never waits. What is ours goes between two messages: it is queued, and written by whoever has the
+/// turn, or by the first who finds the turn free. Each such line is short enough to be written whole or not at all
+/// (pipe(7): PIPE_BUF).
 pub(super) struct ServerIn {
     file: Mutex<Option<Arc<File>>>,
+    /// Held while a message is written.
+    turn: Mutex<()>,
+    /// Lines of ours that wait.
+    unsaid: Mutex<VecDeque<Vec<u8>>>,
     /// Our stdout again, to see that nobody reads it any more.
     client: File,
 }
@@ -78,16 +96,74 @@ impl ServerIn {
     /// `file` is a pipe of ours, so that O_NONBLOCK on it touches nobody else; `client` is only watched.
     pub(super) fn new(file: File, client: File) -> io::Result<Self> {
         pipe::set_nonblocking(&file)?;
-        Ok(ServerIn { file: Mutex::new(Some(Arc::new(file))), client })
+        Ok(ServerIn {
+            file: Mutex::new(Some(Arc::new(file))),
+            turn: Mutex::new(()),
+            unsaid: Mutex::new(VecDeque::new()),
+            client,
+        })
     }
 
     pub(super) fn close(&self) {
         self.lock().take();
     }
 
-    /// Writes everything. `client_gone` is called once if the client goes away while the server does not read: no
+    /// Writes everything; [`ServerIn::settle`] follows. `client_gone` is called once if the client goes away while the server does not read: no
     /// read of ours would ever tell.
     pub(super) fn write(&self, bytes: &[u8], client_gone: impl FnOnce()) -> io::Result<()> {
+        let turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
+        let written = self.write_all(bytes, client_gone);
+        drop(turn);
+        written
+    }
+
+    /// A line of ours, its line end included: said as soon as it can be.
+    pub(super) fn say(&self, line: Vec<u8>) {
+        self.unsaid().push_back(line);
+        self.settle();
+    }
+
+    /// Says what waits, unless somebody is writing: then that one does it afterwards. When the server does not read, what
+    /// is left waits for this file.
+    ///
+    /// The queue is looked at again after the turn was given back: a line that was queued meanwhile found it taken.
+    pub(super) fn settle(&self) -> Option<Arc<File>> {
+        while !self.unsaid().is_empty() {
+            let turn = match self.turn.try_lock() {
+                Ok(turn) => turn,
+                Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+                Err(TryLockError::WouldBlock) => return None,
+            };
+            let full = self.say_next();
+            drop(turn);
+            if full.is_some() {
+                return full;
+            }
+        }
+        None
+    }
+
+    /// Writes the first line that waits, for whoever has the turn.
+    fn say_next(&self) -> Option<Arc<File>> {
+        let line = self.unsaid().front().cloned()?;
+        let Some(file) = self.lock().clone() else {
+            self.unsaid().clear();
+            return None;
+        };
+        match (&*file).write(&line) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Some(file),
+            // Said, or there is nobody to hear it.
+            Ok(_) | Err(_) => drop(self.unsaid().pop_front()),
+        }
+        None
+    }
+
+    fn unsaid(&self) -> MutexGuard<'_, VecDeque<Vec<u8>>> {
+        self.unsaid.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write_all(&self, bytes: &[u8], client_gone: impl FnOnce()) -> io::Result<()> {
         let Some(file) = self.lock().clone() else { return Err(io::ErrorKind::BrokenPipe.into()) };
         let mut client_gone = Some(client_gone);
         pipe::write_watching(&file, bytes, || {

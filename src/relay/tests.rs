@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
 use crate::event::{Emitter, Event, Sink, Unwritable};
+use crate::mcp::arguments::ground::bare;
 use crate::policy::grant::Origin;
 use crate::policy::tools::{ToolDefault, ToolPattern, Tools};
 use crate::policy::{Arguments, Audit, OnFailure, Protocol, Stdout, Sync};
@@ -64,6 +65,7 @@ fn settings() -> Settings {
             }],
             ..Tools::default()
         },
+        ground: bare(),
         protocol: Protocol { max_message: 16 << 20, max_depth: 64, stdout: Stdout::Strict },
         audit: Audit {
             arguments: Arguments::Shape,

@@ -85,7 +85,7 @@ fn real(path: &Path) -> PathBuf {
     path.canonicalize().unwrap_or_else(|_| path.to_owned())
 }
 
-fn granted(policy: &Policy) -> impl Iterator<Item = (Access, &Grant)> {
+pub(super) fn granted(policy: &Policy) -> impl Iterator<Item = (Access, &Grant)> {
     let read = policy.filesystem.read.iter().map(|grant| (Access::Read, grant));
     let write = policy.filesystem.write.iter().map(|grant| (Access::Write, grant));
     let execute = policy.process.execute.iter().map(|grant| (Access::Execute, grant));
@@ -93,7 +93,7 @@ fn granted(policy: &Policy) -> impl Iterator<Item = (Access, &Grant)> {
 }
 
 /// What every server gets: its own folders, and the files of its own command.
-fn own_grants(request: &Request) -> Vec<(Access, Grant)> {
+pub(super) fn own_grants(request: &Request) -> Vec<(Access, Grant)> {
     let grant = |access, path: &Path, reason: &str| {
         let grant = Grant {
             path: path.to_owned(),

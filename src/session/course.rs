@@ -18,7 +18,7 @@ use crate::sandbox::control::{Order, Report, Step};
 use crate::sandbox::rules::Rules;
 use crate::sandbox::support::{self, Enforceable};
 use crate::session::assemble::Assembly;
-use crate::session::{Error, Request, start};
+use crate::session::{Error, Request, ground, start};
 use crate::supervisor::lifecycle::{Action, Input, Lifecycle, State};
 use crate::supervisor::{Conversation, Init};
 use crate::sys::descriptor;
@@ -258,7 +258,7 @@ impl<'a> Course<'a> {
 
     fn start_relay(&mut self) -> Action {
         let Some((ends, told)) = self.waiting.take() else { return Action::None };
-        let settings = relay::Settings::from(&self.request.policy);
+        let settings = relay::Settings::new(&self.request.policy, ground::ground(self.request));
         match relay::start(ends, &settings, self.emitter.clone(), told) {
             Ok(relay) => {
                 self.relay = Some(relay);

@@ -8,6 +8,7 @@
 mod assemble;
 mod course;
 mod digest;
+mod ground;
 mod start;
 
 use std::ffi::OsString;
@@ -47,6 +48,8 @@ pub struct Request {
     pub workspace: PathBuf,
     /// What the command line added to the profile, word by word, for the record.
     pub flags: Vec<OsString>,
+    /// The user's home.
+    pub home: PathBuf,
     /// Its own folders.
     pub folders: Folders,
     /// The server's name in the log.

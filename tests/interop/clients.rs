@@ -31,7 +31,7 @@ impl Client {
     /// developer's own configuration takes part. Panics with the whole stderr when there is no transcript.
     pub(crate) fn drive<S: AsRef<OsStr>>(self, server: Server, stage: &Stage, command: &[S]) -> Value {
         let plan = stage.path().join("plan.json");
-        fs::write(&plan, server.plan(stage).to_string()).unwrap();
+        fs::write(&plan, server.plan(stage, self).to_string()).unwrap();
 
         let drivers = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/interop/drivers");
         let python = peers::folder().join("python/client/bin/python");

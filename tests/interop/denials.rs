@@ -1,5 +1,5 @@
 //! The real filesystem server, told on its own command line that it may read a folder that the profile does not
-//! grant: the server agrees, the kernel does not, and the log says what, why, by which layer, and what would allow it.
+//! grant: the server agrees, the gate was told not to look, the kernel does not, and the log says what, why, by which layer, and what would allow it.
 
 use std::fs;
 use std::io::Write as _;
@@ -28,7 +28,8 @@ impl Scene {
         fs::write(at("files/project-secret/key.txt"), "next door").unwrap();
         std::os::unix::fs::symlink(at("files/secret.txt"), at("files/project/link.txt")).unwrap();
         let profile = format!(
-            "version = 1\nextends = [\"runtime/node\"]\n[filesystem]\nread = [\"{}\"]\n",
+            "version = 1\nextends = [\"runtime/node\"]\n[filesystem]\nread = [\"{}\"]\n\
+             [tools]\noutside_paths = \"allow\"\n",
             at("files/project").display()
         );
         fs::write(at("profile.toml"), profile).unwrap();

@@ -4,12 +4,12 @@
 //! differs between two runs is the clock and the name of the stage, which `transcript` takes out.
 
 use std::fs;
-use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use serde_json::{Value, json};
 
+use crate::clients::Client;
 use crate::peers;
 
 /// A server, by the name of its shipped profile.
@@ -86,9 +86,15 @@ impl Server {
     }
 
     /// What it is asked: `{env, roots, calls, resources, prompts}`, read by the drivers.
-    pub(crate) fn plan(self, stage: &Stage) -> Value {
+    /// Only what is legal: what caponier refuses is asked in `refusals`.
+    pub(crate) fn plan(self, stage: &Stage, client: Client) -> Value {
         let mut plan = json!({"env": {}, "roots": [], "calls": [], "resources": [], "prompts": []});
-        plan["calls"] = Value::Array(self.calls(&stage.workspace()));
+        let mut calls = self.calls(&stage.workspace());
+        if client == Client::Python("2026-07-28") {
+            // It never says to a legacy server that it has roots, and so this tool is not on the list.
+            calls.retain(|call| call["tool"] != "get-roots-list");
+        }
+        plan["calls"] = Value::Array(calls);
         match self {
             // Without it the server writes into its own package; under caponier the profile sets it.
             Server::Memory => plan["env"]["MEMORY_FILE_PATH"] = json!(stage.path().join("memory.jsonl")),
@@ -107,7 +113,7 @@ impl Server {
 
     fn calls(self, work: &Path) -> Vec<Value> {
         let call = |tool: &str, arguments: Value| json!({"tool": tool, "arguments": arguments});
-        let mut calls = match self {
+        match self {
             Server::Filesystem => vec![
                 call("list_allowed_directories", json!({})),
                 call("list_directory", json!({"path": work})),
@@ -120,8 +126,6 @@ impl Server {
                 call("read_media_file", json!({"path": work.join("pixel.png")})),
                 call("search_files", json!({"path": work, "pattern": "**/*.md"})),
                 call("get_file_info", json!({"path": work.join("plain.txt")})),
-                call("read_text_file", json!({"path": "/etc/hostname"})),
-                call("read_text_file", json!({"path": work.join("out")})),
             ],
             Server::Memory => vec![
                 call("read_graph", json!({})),
@@ -178,7 +182,6 @@ impl Server {
                 call("git_show", json!({"repo_path": work, "revision": "HEAD"})),
                 call("git_branch", json!({"repo_path": work, "branch_type": "all"})),
                 call("git_show", json!({"repo_path": work, "revision": "no-such-revision"})),
-                call("git_log", json!({"repo_path": "/"})),
                 call("git_add", json!({"repo_path": work, "files": ["wall.txt"]})),
                 call("git_diff_staged", json!({"repo_path": work})),
                 call("git_reset", json!({"repo_path": work})),
@@ -194,9 +197,7 @@ impl Server {
                 ),
                 call("get_current_time", json!({"timezone": "Nowhere/At_All"})),
             ],
-        };
-        calls.push(call("no_such_tool", json!({})));
-        calls
+        }
     }
 }
 
@@ -206,7 +207,6 @@ fn write_files(work: &Path) {
     fs::write(work.join("folder/deep.md"), "# deep\n").unwrap();
     fs::write(work.join("Grüße \u{1f99c}.md"), "\u{feff}na\u{ef}ve \u{2028} \u{0000}\t\"\\\n").unwrap();
     fs::write(work.join("pixel.png"), b"\x89PNG\r\n\x1a\n").unwrap();
-    symlink("/etc/hostname", work.join("out")).unwrap();
 }
 
 /// Two commits and a changed file, with fixed names and dates: the object ids are the same in every run.

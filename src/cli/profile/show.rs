@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::cli::diagnostic::{Style, escape};
 use crate::policy::grant::{Grant, Origin};
-use crate::profile::Resolved;
+use crate::profile::{Resolved, tool_lines};
 
 /// Where a line comes from that no file wrote.
 const DEFAULT: &str = "default";
@@ -145,6 +145,11 @@ impl Report<'_> {
         let tools = &self.resolved.policy.tools;
         self.section("tools");
         self.scalar("tools", "default", &word(&tools.default));
+        for line in tool_lines::lines(tools) {
+            let origin = place(line.origin.line, &line.origin.file);
+            let text = format!("{} = {}", line.key, line.value);
+            let _ = writeln!(self.text, "{:53} {}", escape(&text), escape(&origin));
+        }
         for (word, patterns) in [("allow", &tools.allow), ("deny", &tools.deny)] {
             for pattern in patterns {
                 let origin = place(pattern.origin.line, &pattern.origin.file);

@@ -6,6 +6,7 @@ mod refused;
 mod reports;
 mod runtimes;
 mod shipped;
+mod tools;
 
 use std::ffi::OsString;
 use std::os::unix::fs::PermissionsExt as _;

@@ -1,0 +1,78 @@
+//! Calls that take too long: a fourth plain thread, which sleeps until the next deadline of the gate.
+//!
+//! It is started only where the profile has a time-out. Nobody wakes it for a call that is
+//! answered in time. What it says to the server goes through [`ServerIn::say`](crate::relay::shared::ServerIn::say), which never
+//! waits for a server that does not read, and never writes into the middle of a message.
+
+use std::os::fd::AsFd;
+use std::time::{Duration, Instant};
+
+use nix::poll::PollTimeout;
+
+use crate::event::{Direction, Outcome};
+use crate::mcp::answer;
+use crate::mcp::gate::Expired;
+use crate::mcp::pending::Asked;
+use crate::relay::Notice;
+use crate::relay::record::Ending;
+use crate::relay::shared::Shared;
+
+/// Ends calls that take too long, until the session ends.
+pub(super) fn watch(shared: &Shared) {
+    let alarm = &shared.alarm;
+    while let Some(expired) = expire(shared) {
+        let is_expired = !expired.is_empty();
+        for (answer, cancel) in expired {
+            shared.server.say(cancel);
+            if shared.client.write(answer.as_bytes()).is_err() {
+                shared.notify(Notice::ClientGone);
+            }
+        }
+        if is_expired {
+            // Writing may have taken long.
+            continue;
+        }
+        let timeout = {
+            let gate = shared.gate();
+            let deadline = gate.deadline();
+            alarm.arm(deadline);
+            deadline.map_or(PollTimeout::NONE, |deadline| until(deadline, Instant::now()))
+        };
+        let unsaid = shared.server.settle();
+        if alarm.wait(unsaid.as_deref().map(AsFd::as_fd), timeout).is_err() {
+            return;
+        }
+    }
+}
+
+/// Milliseconds to sleep, rounded up: to wake early would be to sleep again.
+fn until(deadline: Instant, now: Instant) -> PollTimeout {
+    let left = deadline.saturating_duration_since(now) + Duration::from_micros(999);
+    PollTimeout::try_from(left.min(Duration::from_secs(3600))).unwrap_or(PollTimeout::MAX)
+}
+
+/// Records every call that is too late: what the client and the server are told of each. `None` when the session has
+/// ended.
+fn expire(shared: &Shared) -> Option<Vec<(String, Vec<u8>)>> {
+    let _open = shared.enter()?;
+    let expired = shared.gate().expire(Instant::now());
+    Some(expired.into_iter().filter_map(|expired| told(shared, &expired)).collect())
+}
+
+fn told(shared: &Shared, expired: &Expired) -> Option<(String, Vec<u8>)> {
+    let Expired { request, refusal } = expired;
+    let Asked::Call(call) = &request.asked else { return None };
+    let what = (Some("tools/call".to_owned()), Some(call.tool.clone()));
+    let event = shared.record.denied(Direction::ServerToClient, what, refusal, 0);
+    let mut answer = answer::refused_call(&request.id, &call.tool, request.modern, refusal, event.as_deref());
+    let ending = Ending {
+        outcome: Outcome::Timeout,
+        error_code: None,
+        bytes: answer.len(),
+        reason: Some(refusal.denial.reason),
+    };
+    // It has ended, whether or not that can be written; a failure was told to the session.
+    let _ = shared.record.call_ends(call, ending);
+    answer.push('\n');
+    Some((answer, answer::cancelled(&request.id).into_bytes()))
+}
