@@ -178,7 +178,7 @@ fn all_events() -> Vec<Event> {
         end.reason = Some(reason);
     }
     let mut events = vec![Event::FileAccess(Box::new(access)), sample::call_start(1, "t"), call_end];
-    events.extend([sample::noise(""), sample::lost(1)]);
+    events.extend([sample::noise(""), sample::stderr(""), sample::lost(1)]);
     events.extend(session_events());
     events.extend(refusals());
     events

@@ -4,12 +4,15 @@
 //! which the readers rely on. Whatever a payload contains, it makes one line: a newline that serde_json passes on can
 //! only be white space (RFC 8259, 2), and becomes a space.
 
+use std::sync::Arc;
+
 use serde::Serialize;
 
 use crate::audit::chain::{self, Digest};
+use crate::audit::redact::Redactor;
 use crate::audit::session_id::{self, is_session_id};
 use crate::audit::stamp::{self, Stamp};
-use crate::event::Event;
+use crate::event::{Event, Redact};
 
 /// The longest line that is written, and that a reader takes. The newline is not counted.
 pub const MAX_LINE: usize = 4 << 20;
@@ -33,40 +36,19 @@ pub enum Error {
 pub struct Frame {
     /// From the end of the time to the beginning of the event's name.
     middle: Vec<u8>,
-    /// Values that stand in no line, as they would stand in JSON.
-    secrets: Vec<Vec<u8>>,
+    redactor: Arc<Redactor>,
 }
-
-/// What stands in a secret's place.
-const HIDDEN: &[u8] = b"(hidden)";
-/// Shorter values are too common to be looked for.
-const SHORTEST_SECRET: usize = 6;
 
 impl Frame {
     /// The frame of a session's lines. `server` is escaped, `session` is known to need no escape.
-    pub fn new(session: &str, server: &str) -> Result<Self, Error> {
+    pub fn new(session: &str, server: &str, redactor: Arc<Redactor>) -> Result<Self, Error> {
         let mut middle = Vec::with_capacity(96);
         middle.extend_from_slice(b"\",\"session\":\"");
         middle.extend_from_slice(session.as_bytes());
         middle.extend_from_slice(b"\",\"server\":");
-        serde_json::to_writer(&mut middle, server)?;
+        serde_json::to_writer(&mut middle, &redactor.text(server))?;
         middle.extend_from_slice(b",\"event\":\"");
-        Ok(Frame { middle, secrets: Vec::new() })
-    }
-
-    /// Leaves these values out of every line, wherever they would stand: the server's environment holds them, and it
-    /// may print them. A value that reads as a number is not looked for, since it could be one of ours.
-    pub fn hiding(mut self, secrets: &[String]) -> Result<Self, Error> {
-        for secret in secrets {
-            if secret.len() < SHORTEST_SECRET || secret.bytes().all(|byte| byte.is_ascii_digit()) {
-                continue;
-            }
-            let quoted = serde_json::to_vec(secret)?;
-            self.secrets.push(quoted[1..quoted.len() - 1].to_vec());
-        }
-        // The longest first: one may be part of another.
-        self.secrets.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
-        Ok(self)
+        Ok(Frame { middle, redactor })
     }
 
     /// Appends one line with its newline to `out` and returns the line's digest. On an error `out` is as before.
@@ -113,44 +95,28 @@ impl Frame {
         out.extend_from_slice(&self.middle);
         out.extend_from_slice(event.name().as_bytes());
         out.push(b'"');
-        let fields = out.len();
-        push_fields(out, event)?;
-        for secret in &self.secrets {
-            hide(out, fields, secret);
-        }
+        self.push_fields(out, event)?;
         out.extend_from_slice(b",\"prev\":\"");
         out.extend_from_slice(&prev.hex());
         out.extend_from_slice(b"\"}");
         Ok(())
     }
-}
 
-/// Replaces every occurrence of `secret` from `begin` on.
-fn hide(out: &mut Vec<u8>, begin: usize, secret: &[u8]) {
-    let mut at = begin;
-    while let Some(found) = memchr::memmem::find(&out[at..], secret) {
-        let start = at + found;
-        out.splice(start..start + secret.len(), HIDDEN.iter().copied());
-        at = start + HIDDEN.len();
-    }
-}
-
-/// Appends the members of an object to one that is open: `{"a":1}` becomes `,"a":1`.
-fn push_fields(out: &mut Vec<u8>, fields: &impl Serialize) -> Result<(), Error> {
-    let begin = out.len();
-    serde_json::to_writer(&mut *out, fields)?;
-    match &mut out[begin..] {
-        [b'{', b'}'] => out.truncate(begin),
-        [open @ b'{', .., b'}'] => {
-            *open = b',';
-            out.pop();
+    /// Appends the members of a payload to an object that is open, without secrets: `{"a":1}` becomes `,"a":1`.
+    fn push_fields(&self, out: &mut Vec<u8>, fields: &impl Serialize) -> Result<(), Error> {
+        let payload = serde_json::to_string(fields)?;
+        if !payload.starts_with('{') {
+            return Err(Error::Unrepresentable(serde::ser::Error::custom("not an object")));
         }
-        _ => return Err(Error::Unrepresentable(serde::ser::Error::custom("not an object"))),
+        let begin = out.len();
+        let mut members = String::with_capacity(payload.len() + 64);
+        self.redactor.payload(&mut members, &payload);
+        out.extend_from_slice(members.as_bytes());
+        if memchr::memchr(b'\n', &out[begin..]).is_some() {
+            out[begin..].iter_mut().filter(|byte| **byte == b'\n').for_each(|byte| *byte = b' ');
+        }
+        Ok(())
     }
-    if memchr::memchr(b'\n', &out[begin..]).is_some() {
-        out[begin..].iter_mut().filter(|byte| **byte == b'\n').for_each(|byte| *byte = b' ');
-    }
-    Ok(())
 }
 
 /// The envelope of a line, borrowed from it.
@@ -228,14 +194,20 @@ pub(super) fn string(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
 mod tests {
     use super::*;
     use crate::event::{AuditLost, CallStart, StdoutNoise};
+    use crate::policy::Arguments;
     use proptest::prelude::*;
     use serde_json::value::RawValue;
 
     const SESSION: &str = "01JDXZ0000000000000000000A";
 
+    fn frame(server: &str, secrets: &[&str]) -> Frame {
+        let secrets: Vec<_> = secrets.iter().map(|value| ("env.S".to_owned(), (*value).to_owned())).collect();
+        Frame::new(SESSION, server, Arc::new(Redactor::new(&secrets, Arguments::Redacted).unwrap())).unwrap()
+    }
+
     fn line(server: &str, event: &Event) -> Vec<u8> {
         let mut out = Vec::new();
-        let frame = Frame::new(SESSION, server).unwrap();
+        let frame = frame(server, &[]);
         frame.push(&mut out, 7, Stamp::now(), event, Digest::EMPTY).unwrap();
         assert_eq!(out.pop(), Some(b'\n'));
         out
@@ -246,7 +218,7 @@ mod tests {
         let event = Event::AuditLost(AuditLost { reason: "cap".into(), count: 3 });
         let mut out = Vec::new();
         let time = Stamp::of(std::time::UNIX_EPOCH);
-        Frame::new(SESSION, "a\"b").unwrap().push(&mut out, 1, time, &event, Digest::EMPTY).unwrap();
+        frame("a\"b", &[]).push(&mut out, 1, time, &event, Digest::EMPTY).unwrap();
         assert_eq!(
             String::from_utf8(out).unwrap(),
             concat!(
@@ -260,14 +232,19 @@ mod tests {
 
     #[test]
     fn secrets_stand_in_no_line() {
-        let secrets = ["s3cr\"et-value", "s3cr\"et-value-and-more", "123456789", "abc"].map(String::from);
+        let secrets = ["s3cr\"et-value", "s3cr\"et-value-and-more", "123456789", "abc"];
         let reason = format!("{} {} {} abc", secrets[0], secrets[1], secrets[2]);
         let event = Event::AuditLost(AuditLost { reason, count: 123_456_789 });
         let mut out = Vec::new();
-        let frame = Frame::new(SESSION, "s").unwrap().hiding(&secrets).unwrap();
-        frame.push(&mut out, 7, Stamp::now(), &event, Digest::EMPTY).unwrap();
+        frame("s3cr\"et-value", &secrets).push(&mut out, 7, Stamp::now(), &event, Digest::EMPTY).unwrap();
         let line: serde_json::Value = serde_json::from_slice(&out).unwrap();
-        assert_eq!(line["reason"], "(hidden) (hidden) 123456789 abc");
+        let reason = line["reason"].as_str().unwrap();
+        assert_eq!(reason.matches("[redacted:env.S:len").count(), 3, "{reason}");
+        assert!(
+            reason.ends_with("] abc") && secrets[..3].iter().all(|secret| !reason.contains(secret)),
+            "{reason}"
+        );
+        assert!(line["server"].as_str().unwrap().starts_with("[redacted:env.S:len16:"));
         assert_eq!(line["count"], 123_456_789);
     }
 
@@ -291,7 +268,7 @@ mod tests {
     fn a_line_that_is_too_long_leaves_nothing_behind() {
         let event = Event::StdoutNoise(StdoutNoise { bytes: 1, excerpt: "x".repeat(MAX_LINE) });
         let mut out = b"before".to_vec();
-        let made = Frame::new(SESSION, "s").unwrap().push(&mut out, 1, Stamp::now(), &event, Digest::EMPTY);
+        let made = frame("s", &[]).push(&mut out, 1, Stamp::now(), &event, Digest::EMPTY);
         assert!(matches!(made, Err(Error::TooLong { .. })));
         assert_eq!(out, b"before");
     }

@@ -1,7 +1,7 @@
 //! The log: written line by line into a hash chain, verified and queried by plain scans.
 //!
 //! The invariant: a line is in the file as a whole or not at all, and it names the digest of the line before it. What
-//! could not be written is refused or counted, never forgotten ([`writer`]). Readers hold one line at a time and
+//! could not be written is refused or counted, never forgotten ([`writer`]). Secrets are taken out before ([`redact`]). Readers hold one line at a time and
 //! tolerate, but report, a torn end ([`read`]). The format is told in `docs/AUDIT.md`.
 
 pub mod chain;
@@ -16,6 +16,7 @@ pub mod heads;
 pub mod line;
 pub mod query;
 pub mod read;
+pub mod redact;
 pub mod report;
 #[cfg(test)]
 pub(crate) mod sample;

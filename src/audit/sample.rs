@@ -1,18 +1,21 @@
 //! Events and logs for tests.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use serde_json::value::RawValue;
 
+use crate::audit::line::Frame;
+use crate::audit::redact::Redactor;
 use crate::audit::writer::{Ending, ROTATE_AT, Settings, Writer};
 use crate::event::{
     AuditLost, CallEnd, CallStart, Cause, Event, Evidence, FileAccess, FileAccessKind, Outcome, Sink, Status,
-    StdoutNoise,
+    StderrLine, StdoutNoise,
 };
 use crate::policy::calls::{Attribution, Summary};
 use crate::policy::reason::Reason;
 use crate::policy::verdict::{Denial, Layer, Remedy, Ruling};
-use crate::policy::{OnFailure, Sync};
+use crate::policy::{Arguments, OnFailure, Sync};
 
 pub(crate) fn access(path: &str) -> FileAccess {
     FileAccess {
@@ -79,8 +82,17 @@ pub(crate) fn noise(excerpt: &str) -> Event {
     Event::StdoutNoise(StdoutNoise { bytes: excerpt.len() as u64, excerpt: excerpt.to_owned() })
 }
 
+pub(crate) fn stderr(excerpt: &str) -> Event {
+    Event::StderrLine(StderrLine { bytes: excerpt.len() as u64, excerpt: excerpt.to_owned() })
+}
+
 pub(crate) fn lost(count: u64) -> Event {
     Event::AuditLost(AuditLost { reason: "cap".to_owned(), count })
+}
+
+pub(crate) fn frame(session: &str, server: &str) -> Frame {
+    let redactor = Redactor::new(&[], Arguments::Redacted).unwrap();
+    Frame::new(session, server, Arc::new(redactor)).unwrap()
 }
 
 pub(crate) fn settings(dir: &Path) -> Settings {
@@ -91,6 +103,7 @@ pub(crate) fn settings(dir: &Path) -> Settings {
         sync: Sync::Session,
         on_failure: OnFailure::Block,
         secrets: Vec::new(),
+        arguments: Arguments::Redacted,
         rotate_at: ROTATE_AT,
     }
 }

@@ -5,18 +5,19 @@
 //! one line and, when it is due, one `write(2)`.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Instant;
 
-use crate::audit::folder::{Error, Folder};
+use crate::audit::folder::{Error, Folder, io_error};
 use crate::audit::heads::Kind;
 use crate::audit::line::Frame;
+use crate::audit::redact::Redactor;
 use crate::audit::segment::Segments;
 use crate::audit::session_id::is_session_id;
 use crate::audit::stamp::Stamp;
 use crate::audit::state::State;
-use crate::event::{Cause, Event, Rusage, SessionEnd, Sink, Status, Unwritable};
-use crate::policy::{OnFailure, Sync};
+use crate::event::{Cause, Event, Redact, Rusage, SessionEnd, Sink, Status, Unwritable};
+use crate::policy::{Arguments, OnFailure, Sync};
 
 pub use crate::audit::state::Counters;
 
@@ -38,8 +39,10 @@ pub struct Settings {
     pub on_failure: OnFailure,
     /// Usually [`ROTATE_AT`].
     pub rotate_at: u64,
-    /// Values that stand in no line: those of the environment's secret variables.
-    pub secrets: Vec<String>,
+    /// What the session knows to be secret, and stands in no line: a kind (`env.NAME`, `argv`) with a value each.
+    pub secrets: Vec<(String, String)>,
+    /// How much of a call's arguments is recorded.
+    pub arguments: Arguments,
 }
 
 /// What the session knows of its end; the rest of `session.end` was counted.
@@ -57,6 +60,7 @@ pub struct Ending {
 #[derive(Debug)]
 pub struct Writer {
     state: Mutex<State>,
+    redactor: Arc<Redactor>,
     session: String,
     path: PathBuf,
     opened: Instant,
@@ -65,12 +69,14 @@ pub struct Writer {
 impl Writer {
     /// Creates the session's file and says so in `heads.jsonl`. Nothing may be started when this fails.
     pub fn open(settings: &Settings) -> Result<Self, Error> {
-        let Settings { dir, session, server, sync, on_failure, rotate_at, secrets } = settings;
+        let Settings { dir, session, server, sync, on_failure, rotate_at, secrets, arguments } = settings;
         if !is_session_id(session.as_bytes()) {
             return Err(Error::BadSession { session: session.clone() });
         }
-        let frame = Frame::new(session, server)
-            .and_then(|frame| frame.hiding(secrets))
+        let redactor =
+            Redactor::new(secrets, *arguments).map_err(io_error("read", Path::new("/dev/urandom")))?;
+        let redactor = Arc::new(redactor);
+        let frame = Frame::new(session, server, Arc::clone(&redactor))
             .map_err(|error| Error::BadServer { detail: error.to_string() })?;
         let root = Folder::create(dir)?;
         let day = root.child(&Stamp::now().day())?;
@@ -78,7 +84,8 @@ impl Writer {
         let path = segments.day().path().join(segments.name());
         let mut state = State::new(root, segments, frame, session, (*sync, *on_failure));
         state.head(Kind::Start)?;
-        Ok(Writer { state: Mutex::new(state), session: session.clone(), path, opened: Instant::now() })
+        let state = Mutex::new(state);
+        Ok(Writer { state, redactor, session: session.clone(), path, opened: Instant::now() })
     }
 
     /// Since when the log cannot be written; `None` while it can. After a panic it never can again: the answer is then
@@ -132,6 +139,10 @@ impl Sink for Writer {
 
     fn session(&self) -> &str {
         &self.session
+    }
+
+    fn redact(&self) -> &dyn Redact {
+        self.redactor.as_ref()
     }
 }
 

@@ -374,6 +374,15 @@ pub struct StdoutNoise {
     pub excerpt: String,
 }
 
+/// `stderr.line`.
+#[derive(Debug, Clone, Serialize)]
+pub struct StderrLine {
+    /// Length of the line.
+    pub bytes: u64,
+    /// Its beginning, at most 200 characters.
+    pub excerpt: String,
+}
+
 /// `audit.degraded`.
 #[derive(Debug, Clone, Serialize)]
 pub struct AuditDegraded {

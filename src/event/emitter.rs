@@ -4,8 +4,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::event::Event;
 use crate::event::journal::{Journal, LONGEST_WAIT, Step};
+use crate::event::{Event, Redact};
 use crate::policy::calls::InFlight;
 
 /// The log cannot be written: whoever hears this refuses what it was about to allow.
@@ -27,6 +27,10 @@ pub trait Sink: Send + Sync {
 
     /// The session's id.
     fn session(&self) -> &str;
+
+    /// What takes secrets out of text that goes elsewhere too, or that is cut before it becomes an event. Every line
+    /// is gone through in any case.
+    fn redact(&self) -> &dyn Redact;
 }
 
 /// Cheap to clone, usable from any thread. Order is kept: what waits is written before what comes after it.
@@ -117,6 +121,11 @@ impl Emitter {
         format!("{}:{seq}", self.sink.session())
     }
 
+    /// Takes the session's secrets out of text.
+    pub fn redact(&self) -> &dyn Redact {
+        self.sink.redact()
+    }
+
     /// The calls in flight.
     pub fn calls(&self) -> &InFlight {
         &self.calls
@@ -153,6 +162,10 @@ mod tests {
 
         fn session(&self) -> &str {
             "s"
+        }
+
+        fn redact(&self) -> &dyn Redact {
+            &crate::event::redact::Unchanged
         }
     }
 

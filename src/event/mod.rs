@@ -7,6 +7,7 @@ mod activity;
 mod emitter;
 mod journal;
 mod lifecycle;
+pub(crate) mod redact;
 
 use std::borrow::Cow;
 
@@ -14,13 +15,14 @@ use serde::Serialize;
 
 pub use crate::event::activity::{
     AuditDegraded, AuditLost, Backend, CallEnd, CallStart, Direction, Evidence, FileAccess, FileAccessKind,
-    MessageDenied, NetworkClose, NetworkConnect, NetworkResolve, Outcome, SocketUnix, StdoutNoise,
-    SyscallDenied,
+    MessageDenied, NetworkClose, NetworkConnect, NetworkResolve, Outcome, SocketUnix, StderrLine,
+    StdoutNoise, SyscallDenied,
 };
 pub use crate::event::emitter::{Emitter, Sink, Unwritable};
 pub use crate::event::lifecycle::{
     Cause, Enforced, ProcessExit, ProcessStart, SessionEnd, SessionExe, SessionStart,
 };
+pub use crate::event::redact::{Redact, WINDOW};
 pub use crate::policy::ending::{Rusage, Status};
 use crate::policy::verdict::Ruling;
 
@@ -58,6 +60,8 @@ pub enum Event {
     MessageDenied(Box<MessageDenied>),
     /// `stdout.noise`: a line of the server's that is not a message.
     StdoutNoise(StdoutNoise),
+    /// `stderr.line`: a line of the server's stderr, where the profile asks for it.
+    StderrLine(StderrLine),
     /// `audit.degraded`.
     AuditDegraded(AuditDegraded),
     /// `audit.lost`.
@@ -92,6 +96,7 @@ impl Event {
             Event::SocketUnix(_) => "socket.unix",
             Event::MessageDenied(_) => "message.denied",
             Event::StdoutNoise(_) => "stdout.noise",
+            Event::StderrLine(_) => "stderr.line",
             Event::AuditDegraded(_) => "audit.degraded",
             Event::AuditLost(_) => "audit.lost",
         }
@@ -101,7 +106,7 @@ impl Event {
     pub fn urgency(&self) -> Urgency {
         match self {
             Event::FileAccess(access) if access.verdict == Ruling::Allow => Urgency::Batched,
-            Event::StdoutNoise(_) | Event::AuditLost(_) => Urgency::Batched,
+            Event::StdoutNoise(_) | Event::StderrLine(_) | Event::AuditLost(_) => Urgency::Batched,
             _ => Urgency::BeforeEffect,
         }
     }

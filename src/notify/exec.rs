@@ -13,7 +13,6 @@ use crate::notify::place::{Found, Manner, Place};
 use crate::notify::record::{Access, Asker};
 use crate::notify::{Broker, Reply};
 use crate::policy::reason::Reason;
-use crate::policy::sensitive;
 use crate::policy::verdict::Denial;
 use crate::sandbox::rules::Rights;
 use crate::sys::path::{self, Follow};
@@ -89,7 +88,7 @@ impl Broker {
             pid: asker.pid,
             ppid: tree::standing(asker.pid).map_or(0, |standing| standing.ppid),
             exe: place.shown(),
-            argv: sensitive::hide_words(argv),
+            argv,
             would: self.would(&place, kind, 0),
             calls,
             attribution,

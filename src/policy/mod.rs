@@ -172,6 +172,8 @@ pub enum Stdout {
 pub struct Audit {
     /// How much of a call's arguments is recorded.
     pub arguments: Arguments,
+    /// Whether lines of the server's stderr are recorded.
+    pub stderr: bool,
     /// When lines are made durable.
     pub sync: Sync,
     /// What happens when the log cannot be written.
@@ -184,6 +186,10 @@ pub struct Audit {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Arguments {
+    /// Everything, secrets taken out and long strings cut.
+    Redacted,
+    /// Everything, also secrets. Refused under `prod`.
+    Full,
     /// Names, kinds and lengths; no value.
     Shape,
     /// Nothing but the digest.

@@ -137,15 +137,16 @@ impl Scalars<'_> {
         }
     }
 
-    /// The stricter record is the fuller and the more durable one; no value of an argument is in either.
+    /// The stricter record is the fuller and the more durable one, as long as no secret is in it.
     fn audit(&mut self) -> Audit {
         Audit {
             arguments: self.pick(
                 "audit.arguments",
                 |layer| &layer.arguments,
-                |arguments| *arguments == Arguments::None,
-                Arguments::Shape,
+                |arguments| fullness(*arguments),
+                Arguments::Redacted,
             ),
+            stderr: self.pick("audit.stderr", |l| &l.stderr, |stderr| !stderr, false),
             sync: self.pick("audit.sync", |l| &l.sync, |sync| Reverse(durability(*sync)), Sync::Session),
             on_failure: self.pick(
                 "audit.on_failure",
@@ -169,6 +170,15 @@ impl Scalars<'_> {
             landlock_abi: abi.map_or(MIN_LANDLOCK_ABI, |abi| abi.value),
             kill_scope: scope.map_or(Requirement::BestEffort, |scope| scope.value),
         }
+    }
+}
+
+fn fullness(arguments: Arguments) -> u8 {
+    match arguments {
+        Arguments::Redacted => 0,
+        Arguments::Shape => 1,
+        Arguments::None => 2,
+        Arguments::Full => 3,
     }
 }
 

@@ -206,6 +206,9 @@ fn settings(policy: &Policy, composed: &Composed) -> Vec<Warning> {
     if policy.audit.arguments == Arguments::None {
         warn("audit.arguments", Code::AuditGap, "of a call's arguments only the digest is recorded");
     }
+    if policy.audit.arguments == Arguments::Full {
+        warn("audit.arguments", Code::RecordedSecrets, "arguments are recorded with the secrets in them");
+    }
     if policy.limits.memory.is_none() {
         warn("limits.memory", Code::Unlimited, "the server may take all memory");
     }

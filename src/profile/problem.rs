@@ -98,6 +98,8 @@ codes! {
     NestedSeccomp = "nested-seccomp";
     /// A part of the record that the profile gives up.
     AuditGap = "audit-gap";
+    /// Secrets in the record.
+    RecordedSecrets = "recorded-secrets";
     /// No limit on memory or processes.
     Unlimited = "unlimited";
     /// A passed variable whose name looks like a credential's.

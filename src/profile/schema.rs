@@ -50,6 +50,7 @@ pub(super) struct Layer {
     pub max_depth: Maybe<u32>,
     pub stdout: Maybe<Stdout>,
     pub arguments: Maybe<Arguments>,
+    pub stderr: Maybe<bool>,
     pub sync: Maybe<Sync>,
     pub on_failure: Maybe<OnFailure>,
     pub file_reads: Maybe<bool>,
@@ -195,26 +196,21 @@ fn protocol(mut table: Table<'_>, layer: &mut Layer) {
 }
 
 fn audit(mut table: Table<'_>, layer: &mut Layer, env: Environment) {
-    let arguments = table.choice(
+    layer.arguments = table.choice(
         "arguments",
         &[
-            ("shape", Some(Arguments::Shape)),
-            ("none", Some(Arguments::None)),
-            ("redacted", None),
-            ("full", None),
+            ("redacted", Arguments::Redacted),
+            ("shape", Arguments::Shape),
+            ("none", Arguments::None),
+            ("full", Arguments::Full),
         ],
     );
-    if let Some(Sourced { value, origin }) = arguments {
-        match value {
-            Some(value) => layer.arguments = Some(Sourced { value, origin }),
-            None => unenforced::report_with(
-                table.reading(),
-                origin,
-                "`audit.arguments` with values",
-                "write \"shape\" (names, kinds, lengths) or \"none\": values wait for redaction",
-            ),
-        }
+    if let (Some(Sourced { value: Arguments::Full, origin }), Environment::Prod) = (&layer.arguments, env) {
+        let problem = Problem::new(origin.clone(), "`audit.arguments = \"full\"` is refused in production");
+        let help = "write \"redacted\", or move it to the file for `--env dev`: secrets would be in the log";
+        table.reading().report(problem.help(help));
     }
+    layer.stderr = table.boolean("stderr");
     layer.sync =
         table.choice("sync", &[("session", Sync::Session), ("call", Sync::Call), ("event", Sync::Event)]);
     layer.on_failure =

@@ -11,7 +11,9 @@
 
 mod alarm;
 mod client;
+mod complaints;
 mod deadline;
+mod excerpt;
 mod meter;
 mod pipe;
 mod pump;
@@ -39,6 +41,7 @@ use crate::policy::tools::Tools;
 use crate::policy::{Audit, Policy, Protocol};
 use crate::relay::alarm::Alarm;
 use crate::relay::client::FromClient;
+use crate::relay::complaints::Complaints;
 use crate::relay::meter::Meter;
 use crate::relay::record::{Ending, Recorder};
 use crate::relay::server::FromServer;
@@ -160,7 +163,7 @@ pub fn start(
     let mut to_server = FromClient::new(Arc::clone(&shared), max_message);
     let to_client_limit = max_message.min(CLIENT_LIMIT);
     let mut to_client = FromServer::new(Arc::clone(&shared), to_client_limit, settings.protocol.stdout);
-    let stderr = File::from(ends.server_err);
+    let (stderr, recorded) = (File::from(ends.server_err), settings.audit.stderr);
     let mut threads = Vec::with_capacity(3);
     threads.push(spawn("relay-in", &shared, move |shared| {
         let pumped = pump::pump(&from_client, length(max_message), &mut to_server);
@@ -178,7 +181,13 @@ pub fn start(
         shared.notify(if pumped.is_ok() { Notice::ServerStdoutClosed } else { Notice::ClientGone });
     })?);
     threads.push(spawn("relay-err", &shared, move |shared| {
-        if let Err(error) = shared.stderr.pass_on(&stderr) {
+        let mut complaints = recorded.then(Complaints::new);
+        let seen = |piece: &[u8]| {
+            if let Some(complaints) = &mut complaints {
+                complaints.seen(shared, piece);
+            }
+        };
+        if let Err(error) = shared.stderr.pass_on(&stderr, seen) {
             tracing::warn!(%error, "the server's stderr could not be read and counts as ended");
         }
         shared.notify(Notice::ServerStderrClosed);

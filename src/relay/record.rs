@@ -11,7 +11,7 @@ use tokio::sync::mpsc::UnboundedSender;
 
 use crate::event::{
     AuditDegraded, AuditLost, CallEnd, CallStart, Direction, Emitter, Event, MessageDenied, Outcome,
-    StdoutNoise, Unwritable, text,
+    StderrLine, StdoutNoise, Unwritable,
 };
 use crate::jsonrpc::{Id, Invocation};
 use crate::mcp::pending::Call;
@@ -21,9 +21,7 @@ use crate::policy::calls::Summary;
 use crate::policy::reason::Reason;
 use crate::policy::{Arguments, Audit, OnFailure};
 use crate::relay::Notice;
-
-/// Characters of a line that a `stdout.noise` event keeps.
-const EXCERPT: usize = 200;
+use crate::relay::excerpt::Excerpts;
 
 /// The relay's side of the log.
 pub(super) struct Recorder {
@@ -139,7 +137,11 @@ impl Recorder {
         bytes: usize,
     ) -> Result<(), Unwritable> {
         let arguments = invocation.params.arguments;
-        let shape = match self.arguments {
+        let recorded = match self.arguments {
+            // Before the log's lock is taken, and before a long copy is made.
+            Arguments::Redacted | Arguments::Full => {
+                arguments.map(|raw| self.emitter.redact().arguments(raw.0))
+            }
             Arguments::Shape => RawValue::from_string(shape::shape(arguments)).ok(),
             Arguments::None => None,
         };
@@ -149,7 +151,7 @@ impl Recorder {
             id: RawValue::from_string(id.raw().to_owned()).unwrap_or_else(|_| RawValue::NULL.to_owned()),
             method: invocation.method.clone().into_owned(),
             tool: invocation.tool().unwrap_or_default().into_owned(),
-            arguments: shape,
+            arguments: recorded,
             arguments_sha256: hex(&digest),
             bytes: bytes as u64,
         })))
@@ -205,21 +207,47 @@ impl Recorder {
         Some(self.emitter.event_id(seq))
     }
 
-    /// A line of the server's that is no message.
-    pub(super) fn noise(&self, line: &[u8]) {
-        // Four bytes for each character at most.
-        let head = line.get(..EXCERPT * 4).unwrap_or(line);
-        let excerpt = text(head).chars().take(EXCERPT).collect();
-        let _ = self.emit(&Event::StdoutNoise(StdoutNoise { bytes: line.len() as u64, excerpt }));
+    /// A line of the server's that is no message; its beginning, without secrets.
+    pub(super) fn noise(&self, excerpts: &mut Excerpts, line: &[u8]) -> String {
+        let excerpt = excerpts.of(self.emitter.redact(), line);
+        let noise = StdoutNoise { bytes: line.len() as u64, excerpt: excerpt.clone() };
+        let _ = self.emit(&Event::StdoutNoise(noise));
+        excerpt
     }
 
-    /// Lines of the server's that were dropped without a line each.
+    /// A line that is counted and not told.
+    pub(super) fn pass_over(&self, excerpts: &mut Excerpts, line: &[u8]) {
+        excerpts.pass_over(self.emitter.redact(), line);
+    }
+
+    /// A line of the server's stderr, `bytes` long.
+    pub(super) fn stderr(&self, excerpts: &mut Excerpts, line: &[u8], bytes: u64) {
+        let excerpt = excerpts.of(self.emitter.redact(), line);
+        let _ = self.emit(&Event::StderrLine(StderrLine { bytes, excerpt }));
+    }
+
+    /// Lines of the server's stdout that were dropped without a line each.
     pub(super) fn lost(&self, count: u64) {
+        self.lost_of(
+            "lines of the server's stdout that were dropped, beyond the rate at which each is recorded",
+            count,
+        );
+    }
+
+    /// Lines of the server's stderr that were passed on without a line each.
+    pub(super) fn lost_stderr(&self, count: u64) {
+        self.lost_of("lines of the server's stderr, beyond the rate at which each is recorded", count);
+    }
+
+    fn lost_of(&self, reason: &str, count: u64) {
         if count > 0 {
-            let reason =
-                "lines of the server's stdout that were dropped, beyond the rate at which each is recorded";
             let _ = self.emit(&Event::AuditLost(AuditLost { reason: reason.into(), count }));
         }
+    }
+
+    /// Text without the session's secrets, for where it goes besides the log.
+    pub(super) fn without_secrets(&self, text: &str) -> String {
+        self.emitter.redact().text(text)
     }
 
     /// Writes what is batched.

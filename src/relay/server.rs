@@ -4,10 +4,10 @@
 //! when somebody waits for it, an error takes its place, so that no client hangs.
 
 use std::io;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
-use crate::event::{Direction, Outcome, text};
+use crate::event::{Direction, Outcome, WINDOW, text};
 use crate::jsonrpc::{
     Body, Class, Message, Outline, Payload, Reply, Response, ScanError, TOOLS_LIST, frame, scan,
 };
@@ -18,6 +18,7 @@ use crate::mcp::pending::{Asked, Request};
 use crate::mcp::refusal::Refusal;
 use crate::mcp::visible::visible;
 use crate::policy::Stdout;
+use crate::relay::excerpt::Excerpts;
 use crate::relay::pump::{Action, Side};
 use crate::relay::record::Ending;
 use crate::relay::shared::Shared;
@@ -37,11 +38,12 @@ pub(super) struct FromServer {
     shared: Arc<Shared>,
     max_message: u64,
     stdout: Stdout,
+    noise: Mutex<Excerpts>,
 }
 
 impl FromServer {
     pub(super) fn new(shared: Arc<Shared>, max_message: u64, stdout: Stdout) -> Self {
-        FromServer { shared, max_message, stdout }
+        FromServer { shared, max_message, stdout, noise: Mutex::default() }
     }
 
     /// Judges one message and records what it ends; its text, where that is not what the server wrote.
@@ -187,27 +189,36 @@ impl FromServer {
             self.dropped((None, None), &Refusal::ambiguous(detail), content);
             return Action::DROP;
         }
-        self.metered(|| {
-            self.shared.record.noise(content);
+        let mut excerpts = self.noise.lock().unwrap_or_else(PoisonError::into_inner);
+        let told = self.metered(|| {
+            let excerpt = self.shared.record.noise(&mut excerpts, content);
             if !relaxed {
-                self.note("the server wrote something to stdout that is not a message", content);
+                let what = "the server wrote something to stdout that is not a message";
+                self.note(what, excerpt.as_bytes());
             }
         });
+        if !told {
+            self.shared.record.pass_over(&mut excerpts, content);
+        }
         Action { forward: relaxed, answer: None }
     }
 
     /// Runs `tell` at the rate at which lines are told one by one, and counts them beyond.
-    fn metered(&self, tell: impl FnOnce()) {
+    fn metered(&self, tell: impl FnOnce()) -> bool {
         let admitted = self.shared.meter().admit(Instant::now());
         if let Some(lost) = admitted {
             self.shared.record.lost(lost);
             tell();
         }
+        admitted.is_some()
     }
 
     fn note(&self, what: &str, content: &[u8]) {
-        let head = content.get(..COPIED * 4).unwrap_or(content);
-        self.shared.stderr.note(&format!("{}: {}", visible(what, COPIED), visible(&text(head), COPIED)));
+        // As in the log: no part of a secret where the copy ends.
+        let head = content.get(..COPIED * 4 + WINDOW).unwrap_or(content);
+        let (what, copy) =
+            (self.shared.record.without_secrets(what), self.shared.record.without_secrets(&text(head)));
+        self.shared.stderr.note(&format!("{}: {}", visible(&what, COPIED), visible(&copy, COPIED)));
     }
 
     /// A line that cannot be read as a message: ends what waits for it, or is dropped.

@@ -40,12 +40,14 @@ impl Stderr {
         }
     }
 
-    /// Passes on everything that comes from `source`, until it ends.
-    pub(super) fn pass_on(&self, source: &File) -> io::Result<()> {
+    /// Passes on everything that comes from `source`, until it ends. `seen` sees each piece first, the end as an empty
+    /// one.
+    pub(super) fn pass_on(&self, source: &File, mut seen: impl FnMut(&[u8])) -> io::Result<()> {
         let mut chunk = vec![0; CHUNK * 4];
         let mut gone = false;
         loop {
             let count = pipe::read(source, &mut chunk)?;
+            seen(chunk.get(..count).unwrap_or_default());
             if count == 0 {
                 return Ok(());
             }

@@ -9,7 +9,8 @@ use std::sync::{Arc, Mutex};
 use serde_json::{Value, json};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
-use crate::event::{Emitter, Event, Sink, Unwritable};
+use crate::event::redact::Unchanged;
+use crate::event::{Emitter, Event, Redact, Sink, Unwritable};
 use crate::mcp::arguments::ground::bare;
 use crate::policy::grant::Origin;
 use crate::policy::tools::{ToolDefault, ToolPattern, Tools};
@@ -39,6 +40,9 @@ impl Sink for List {
     }
     fn session(&self) -> &str {
         "SESSION"
+    }
+    fn redact(&self) -> &dyn Redact {
+        &Unchanged
     }
 }
 
@@ -72,6 +76,7 @@ fn settings() -> Settings {
             sync: Sync::Session,
             on_failure: OnFailure::Block,
             file_reads: true,
+            stderr: false,
         },
     }
 }

@@ -213,6 +213,7 @@ impl<'a> Course<'a> {
         let network = self.start_network()?;
         let started = start::session_start(
             self.request,
+            self.emitter.redact(),
             &self.enforceable,
             bounding_dropped,
             self.exe_sha256.take(),

@@ -16,8 +16,9 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use crate::audit::redact;
 use crate::audit::writer::{Ending, Settings as LogSettings, Writer};
-use crate::event::{Cause, Emitter, Status};
+use crate::event::{Cause, Emitter, Status, text};
 use crate::policy::Policy;
 use crate::sandbox::command::Command;
 use crate::sandbox::control::Step;
@@ -131,12 +132,8 @@ pub fn run(mut init: Init, request: Request) -> Result<Outcome, Error> {
         sync: request.policy.audit.sync,
         on_failure: request.policy.audit.on_failure,
         rotate_at: crate::audit::writer::ROTATE_AT,
-        secrets: request
-            .environment
-            .secrets
-            .iter()
-            .map(|(_, value)| value.to_string_lossy().into_owned())
-            .collect(),
+        secrets: secrets(&request),
+        arguments: request.policy.audit.arguments,
     })?);
     let emitter = Emitter::new(Arc::clone(&writer) as Arc<dyn crate::event::Sink>);
     let digest = Digest::of(&request.command.target, &request.state_dir);
@@ -167,6 +164,18 @@ pub fn run(mut init: Init, request: Request) -> Result<Outcome, Error> {
         tracing::error!(%unwritable, "the end of the session is not in the log");
     }
     Ok(Outcome { status: ended.status, cause: ended.cause, failed: ended.failed })
+}
+
+/// What is known to be secret before anything runs: the variables that the profile calls so, and words of the command
+/// that their flags call so.
+fn secrets(request: &Request) -> Vec<(String, String)> {
+    let variables = request.environment.secrets.iter();
+    let variables =
+        variables.map(|(name, value)| (format!("env.{name}"), text(value.as_encoded_bytes()).into_owned()));
+    let words: Vec<String> =
+        request.command.given.iter().map(|word| text(word.as_encoded_bytes()).into_owned()).collect();
+    let words = redact::words::named(&words).into_iter().map(|value| ("argv".to_owned(), value));
+    variables.chain(words).collect()
 }
 
 /// Asks for a signal when the client goes away without closing our stdin, and remembers who it is.

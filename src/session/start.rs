@@ -2,8 +2,7 @@
 
 use std::path::Path;
 
-use crate::event::{Enforced, SessionStart, text};
-use crate::policy::sensitive;
+use crate::event::{Enforced, Redact, SessionStart, text};
 use crate::sandbox::support::Enforceable;
 use crate::session::Request;
 
@@ -21,13 +20,15 @@ pub(super) enum Network {
 /// Everything that is known before the server's first program runs.
 pub(super) fn session_start(
     request: &Request,
+    redact: &dyn Redact,
     enforceable: &Enforceable,
     bounding_dropped: bool,
     exe_sha256: Option<String>,
     network: &Network,
 ) -> SessionStart {
     let argv = request.command.given.iter().map(|word| text(word.as_encoded_bytes()).into_owned()).collect();
-    let argv = sensitive::hide_words(argv);
+    // Before they are joined: where a word ends is lost then.
+    let argv = redact.words(argv);
     let policy = &request.policy;
     let mut degraded = enforceable.degraded.clone();
     if let Network::Unavailable(why) = network {

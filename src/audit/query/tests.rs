@@ -233,7 +233,7 @@ proptest! {
         denials: bool,
     ) {
         let settings = settings(Path::new("/nowhere"));
-        let frame = crate::audit::line::Frame::new(&settings.session, "a\"b").unwrap();
+        let frame = crate::audit::sample::frame(&settings.session, "a\"b");
         let mut filter = Filter { denied: denials, ..Filter::default() };
         let slot = match which {
             0 => &mut filter.path,

@@ -41,6 +41,7 @@ pub(super) fn text(resolved: &Resolved, style: Style) -> String {
     report.scalar("protocol", "stdout", &word(&policy.protocol.stdout));
     report.section("audit");
     report.scalar("audit", "arguments", &word(&policy.audit.arguments));
+    report.scalar("audit", "stderr", &policy.audit.stderr.to_string());
     report.scalar("audit", "sync", &word(&policy.audit.sync));
     report.scalar("audit", "on_failure", &word(&policy.audit.on_failure));
     report.scalar("audit", "file_reads", &policy.audit.file_reads.to_string());

@@ -1,7 +1,8 @@
 //! What a wrong file is told: every error at once, each with line, column and help.
 
 use super::User;
-use crate::policy::Environment;
+use crate::policy::{Arguments, Environment};
+use crate::profile::problem::Code;
 
 #[test]
 fn unknown_keys_are_errors_with_a_suggestion() {
@@ -78,8 +79,6 @@ fn what_is_not_enforced_is_refused_with_its_line() {
         ("[confirm]\nchannels = [\"desktop\"]", "`confirm.channels`"),
         ("[confirm]\ntimeout = \"60s\"", "`confirm.timeout`"),
         ("[audit]\ntrace_stat = true", "`audit.trace_stat = true`"),
-        ("[audit]\narguments = \"redacted\"", "`audit.arguments` with values"),
-        ("[audit]\narguments = \"full\"", "`audit.arguments` with values"),
     ];
     for (body, what) in written {
         let report = User::new().wrong(body);
@@ -122,6 +121,18 @@ fn a_log_that_may_fail_is_refused_in_production_only() {
     assert!(user.wrong(body).starts_with("3:14: `audit.on_failure = \"continue\"` is refused in production"));
     user.environment = Environment::Dev;
     assert!(user.of(body).is_ok());
+}
+
+#[test]
+fn arguments_in_full_are_refused_in_production_only() {
+    let mut user = User::new();
+    let body = "[audit]\narguments = \"full\"\n";
+    assert!(user.wrong(body).starts_with("3:13: `audit.arguments = \"full\"` is refused in production"));
+    user.environment = Environment::Dev;
+    let resolved = user.of(body).unwrap();
+    assert_eq!(resolved.policy.audit.arguments, Arguments::Full);
+    assert!(resolved.warnings.iter().any(|warning| warning.code == Code::RecordedSecrets));
+    assert_eq!(user.of("").unwrap().policy.audit.arguments, Arguments::Redacted, "the default");
 }
 
 #[test]
