@@ -1,8 +1,10 @@
 //! A9 and A10: names inside a write grant that are never written, because something else runs them later.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 
 use crate::pen::ground::Ground;
+use crate::pen::log;
 use crate::trial::{Open, Record, Trial};
 
 const PROTECTED: &str = "fs.write.protected";
@@ -150,4 +152,84 @@ fn a09_no_hook_is_won_by_a_race() {
 fn a10_no_client_configuration_is_won_by_a_race() {
     race("_claude/settings.json", ".claude/settings.json", false);
     race("_envrc", ".envrc", false);
+}
+
+#[test]
+fn what_is_performed_for_a_program_is_what_the_kernel_would_have_done() {
+    let mut trial = Trial::new("a09_beside", &["{workspace}"]).stage(|ground| {
+        let workspace = ground.path("workspace");
+        fs::write(workspace.join("sub/full"), "").expect("full");
+        let shared = workspace.join("shared");
+        fs::create_dir(&shared).expect("shared");
+        fs::set_permissions(&shared, fs::Permissions::from_mode(0o2775)).expect("mode");
+    });
+    let steps = [
+        "umask",
+        "append",
+        "atomic",
+        "nameless",
+        "group",
+        "descriptor",
+        "ftruncate",
+        "pipe",
+        "limit",
+        "through-dangling",
+        "exclusive",
+        "exclusive-link",
+        "no-follow",
+        "missing",
+        "missing-folder",
+        "not-a-folder",
+        "folder-for-writing",
+        "slash",
+        "nameless-read-only",
+        "mkdir-there",
+        "mkdir-dot",
+        "mkdir-slash",
+        "rmdir-slash",
+        "rmdir-file",
+        "rmdir-dot",
+        "unlink-folder",
+        "unlink-missing",
+        "unlink-slash",
+        "unlink-flags",
+        "link-there",
+        "link-folder",
+        "link-symlink",
+        "symlink-empty",
+        "rename-noreplace",
+        "rename-exchange",
+        "rename-back",
+        "rename-both",
+        "rename-into-itself",
+        "rename-onto-full",
+        "rename-file-onto-folder",
+        "rename-slash",
+        "rename-file-slash",
+        "truncate-folder",
+        "truncate-negative",
+        "too-long",
+    ];
+    for step in steps {
+        trial = trial.works(step);
+    }
+    let events = trial.run();
+    let performed = |path: &str, access: &str| {
+        log::of(&events, "file.access").any(|event| {
+            event["path"].as_str().is_some_and(|found| found.ends_with(path))
+                && event["access"] == access
+                && event["evidence"] == "performed"
+                && event["result"] == "ok"
+        })
+    };
+    for (path, access) in [
+        ("/workspace/state", "rename"),
+        ("/workspace/masked", "create"),
+        ("/workspace/named", "link"),
+        ("/workspace/born", "create"),
+        ("/workspace/lifted", "delete"),
+        ("/workspace/pipe", "write"),
+    ] {
+        assert!(performed(path, access), "no {access} of {path} was performed");
+    }
 }
