@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
 use crate::pen::ground::Ground;
-use crate::pen::log;
+use crate::pen::{launch, log, program};
 use crate::trial::{Open, Record, Trial};
 
 const PROTECTED: &str = "fs.write.protected";
@@ -232,4 +232,61 @@ fn what_is_performed_for_a_program_is_what_the_kernel_would_have_done() {
     ] {
         assert!(performed(path, access), "no {access} of {path} was performed");
     }
+}
+
+/// A profile over the workspace for programs of the machine's.
+fn profile_for(ground: &Ground, extends: &str, execute: &str) -> std::path::PathBuf {
+    ground.profile(&format!(
+        "version = 1\ndescription = \"a project\"\nextends = [{extends:?}]\n[filesystem]\n\
+         read = [{{ path = \"/etc/gitconfig\", optional = true }}]\nwrite = [{:?}]\n[process]\nexecute = [{execute}]\n",
+        ground.text("workspace")
+    ))
+}
+
+fn run_in_the_project(ground: &Ground, profile: &std::path::Path, words: &[&str]) {
+    let words: Vec<String> = words.iter().map(|word| (*word).to_owned()).collect();
+    let finished = launch::start(launch::run(ground, profile, &words)).finish();
+    assert_eq!(finished.code(), Some(0), "{words:?}: {:?}\n{}", finished.status, finished.stderr);
+}
+
+fn in_the_open(ground: &Ground, words: &[&str]) -> String {
+    let mut command = launch::at_home(std::process::Command::new(words[0]), ground);
+    let output = command.args(&words[1..]).output().expect(words[0]);
+    assert!(output.status.success(), "{words:?}: {output:?}");
+    String::from_utf8(output.stdout).expect("UTF-8")
+}
+
+#[test]
+fn git_commits_beside_protected_names() {
+    program::require("git");
+    let ground = Ground::new();
+    fs::remove_dir_all(ground.path("workspace/.git")).expect(".git");
+    in_the_open(&ground, &["git", "init", "--quiet", "."]);
+    let hooks = fs::read_dir(ground.path("workspace/.git/hooks")).expect("hooks").count();
+    let config = fs::read(ground.path("workspace/.git/config")).expect("config");
+    let again = |place: &str| format!("{{ path = \"{place}/git-core/git\", optional = true }}");
+    let places = ["/usr/lib", "/usr/libexec", "/usr/local/libexec"].map(again).join(", ");
+    let profile = profile_for(&ground, "base", &format!("\"git\", {places}"));
+    let me = ["-c", "user.name=me", "-c", "user.email=me@example.org"];
+    run_in_the_project(&ground, &profile, &["git", "add", "note.txt"]);
+    run_in_the_project(&ground, &profile, &[&["git"][..], &me, &["commit", "--quiet", "-m", "one"]].concat());
+    fs::write(ground.path("workspace/note.txt"), "changed\n").expect("note");
+    run_in_the_project(&ground, &profile, &[&["git"][..], &me, &["commit", "-qam", "two"]].concat());
+    let commits = in_the_open(&ground, &["git", "log", "--format=%s"]);
+    assert_eq!(commits, "two\none\n");
+    assert_eq!(in_the_open(&ground, &["git", "status", "--porcelain", "note.txt"]), "");
+    assert_eq!(fs::read_dir(ground.path("workspace/.git/hooks")).expect("hooks").count(), hooks);
+    assert_eq!(fs::read(ground.path("workspace/.git/config")).expect("config"), config);
+}
+
+#[test]
+fn npm_starts_a_package_beside_protected_names() {
+    program::require("npm");
+    let ground = Ground::new();
+    let npm = in_the_open(&ground, &["npm", "root", "--global"]);
+    let npm = format!("{}/npm/bin/npm-cli.js", npm.trim_end());
+    let profile = profile_for(&ground, "runtime/node", "");
+    run_in_the_project(&ground, &profile, &["node", &npm, "init", "--yes"]);
+    let package = fs::read_to_string(ground.path("workspace/package.json")).expect("package.json");
+    assert!(package.contains("\"name\": \"workspace\""), "{package}");
 }
