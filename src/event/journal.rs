@@ -151,7 +151,8 @@ fn key(event: &Event) -> Option<(Key, bool)> {
             format!("{} {}", it.host, it.query),
             it.verdict,
         ),
-        Event::SocketUnix(it) => folded(it.pid, (3, 0, None), it.path.clone(), it.verdict),
+        // Before it takes effect, also when it is allowed.
+        Event::SocketUnix(it) => folded(it.pid, (3, 0, Some(it.result)), it.path.clone(), Ruling::Deny),
         _ => None,
     }
 }

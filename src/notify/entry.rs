@@ -46,6 +46,16 @@ impl Broker {
         address: u64,
     ) -> Result<Entry, Stop> {
         let asked = self.read_path(notification, address)?;
+        self.entry_of(notification, dirfd, asked)
+    }
+
+    /// As [`Broker::entry`], for a path that was read before.
+    pub(super) fn entry_of(
+        &mut self,
+        notification: &Notification,
+        dirfd: i32,
+        asked: Vec<u8>,
+    ) -> Result<Entry, Stop> {
         // "", "/", ".", "..": the kernel has an errno for each, and changes none of them.
         let (folder, last) = split(&asked).ok_or(Stop::Natural(libc::EINVAL))?;
         let mut name = last.to_vec();

@@ -33,6 +33,7 @@ mod refuse;
 mod sockets;
 mod table;
 mod target;
+mod unix;
 mod watch;
 
 use std::collections::BTreeMap;
@@ -46,6 +47,7 @@ use crate::network;
 use crate::notify::judge::Readable;
 use crate::notify::processes::Population;
 use crate::notify::target::Targets;
+use crate::notify::unix::Sockets;
 use crate::sandbox::rules::Rules;
 use crate::sys::path::{self, Inode};
 use crate::sys::seccomp::{Answer, Notification};
@@ -58,6 +60,8 @@ pub struct Settings {
     pub narrow: Option<Arc<Rules>>,
     /// What explains a denial.
     pub context: Context,
+    /// `network.unix`.
+    pub sockets: Vec<PathBuf>,
     /// `limits.processes`.
     pub processes: Option<u32>,
     /// The process of `init`: everything below it is the tree.
@@ -101,7 +105,8 @@ pub struct Broker {
     /// Calls that programs try and do without, by number: the first of each is told at once, how often at the end.
     fallbacks: BTreeMap<i32, SyscallDenied>,
     first: Option<Box<dyn FnOnce() -> Result<(), Unwritable> + Send>>,
-    /// Callers that wait for a reader of their pipe.
+    sockets: Sockets,
+    /// Callers that wait for a reader of their pipe, or for a listener.
     waiting: Arc<AtomicUsize>,
     network: Option<Arc<network::Broker>>,
     has_network: bool,
@@ -168,6 +173,7 @@ impl Broker {
             proc_device: dev,
             fallbacks: BTreeMap::new(),
             first: Some(settings.first),
+            sockets: Sockets::listed(settings.sockets),
             waiting: Arc::default(),
             network: settings.network,
             has_network: settings.has_network,

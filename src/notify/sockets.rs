@@ -6,12 +6,9 @@
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::fd::AsFd;
 
-use crate::event::{Event, SocketUnix};
 use crate::notify::denial::never;
 use crate::notify::{Broker, Reply, target};
-use crate::policy::calls::Touch;
 use crate::policy::reason::Reason;
-use crate::policy::verdict::Ruling;
 use crate::sys::seccomp::{Answer, Notification};
 use crate::sys::{errno, memory, socket};
 
@@ -49,8 +46,8 @@ impl Broker {
         };
         match address {
             Address::Unix(path) if CACHES.contains(&path.as_slice()) => Reply::errno(libc::ENOENT),
-            Address::Unix(path) => self.refuse_unix(notification, &path, false),
-            Address::Abstract(name) => self.refuse_unix(notification, &name, true),
+            Address::Unix(path) => self.connect_unix(notification, &path),
+            Address::Abstract(name) => self.refuse_abstract(notification, &name),
             Address::Internet(address) => self.connect_internet(notification, address),
             Address::Unspecified if self.network.is_some() => self.disconnect(notification),
             // The kernel's own answer.
@@ -68,13 +65,21 @@ impl Broker {
         };
         match address {
             Address::Netlink(bytes) => self.bind_netlink(notification, &bytes),
-            Address::Unix(path) => self.refuse_unix(notification, &path, false),
-            Address::Abstract(name) => self.refuse_unix(notification, &name, true),
+            Address::Unix(path) => self.bind_unix(notification, &path),
+            Address::Abstract(name) => self.refuse_abstract(notification, &name),
             Address::Internet(address) => self.bind_internet(notification, address),
             Address::Short => Reply::errno(libc::EINVAL),
             Address::Unspecified | Address::Other(_) => {
                 self.refuse_call(notification, libc::EACCES, &never(Reason::NetNone, NO_NETWORK))
             }
+        }
+    }
+
+    /// `listen`: of a Unix socket, or of another one.
+    pub(super) fn listen_any(&mut self, notification: &Notification) -> Reply {
+        match self.listen_unix(notification) {
+            Some(reply) => reply,
+            None => self.listen(notification),
         }
     }
 
@@ -123,30 +128,6 @@ impl Broker {
         }
         read.map_err(|error| Reply::errno(errno::of(&error)))?;
         Ok(parse(&bytes[..len]))
-    }
-
-    fn refuse_unix(&mut self, notification: &Notification, name: &[u8], is_abstract: bool) -> Reply {
-        let Some(asker) = self.asker(notification) else { return Reply::Gone };
-        let why = "sockets in the file system lead to other programs' rights; this version grants none";
-        let denial = never(Reason::UnixNotListed, why);
-        let shown = crate::event::text(name);
-        let (calls, attribution) = self.emitter.calls().now();
-        self.emitter.calls().touch(Touch::Denied);
-        let event = Event::SocketUnix(Box::new(SocketUnix {
-            path: if is_abstract { format!("@{shown}") } else { shown.into_owned() },
-            verdict: Ruling::Deny,
-            reason: Some(denial.reason),
-            layer: Some(denial.layer),
-            remedy: denial.remedy.line().map(str::to_owned),
-            why_not: denial.remedy.why_not().map(str::to_owned),
-            result: errno::name(libc::EACCES),
-            pid: asker.pid,
-            exe: asker.exe,
-            calls,
-            attribution,
-            count: 1,
-        }));
-        self.record(&event, Reply::errno(libc::EACCES))
     }
 }
 

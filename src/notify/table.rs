@@ -70,7 +70,7 @@ impl Broker {
             "inotify_add_watch" => self.add_watch(n),
             "connect" => self.connect(n),
             "bind" => self.bind(n),
-            "listen" => self.listen(n),
+            "listen" => self.listen_any(n),
             "getpeername" => self.peer_name(n),
             "sendto" | "sendmsg" | "sendmmsg" => self.refuse_fast_open(n),
             "socket" | "socketpair" => self.refuse_kind(n),

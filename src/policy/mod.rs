@@ -18,6 +18,7 @@ pub mod network;
 pub mod protected;
 pub mod reason;
 pub mod sensitive;
+pub mod service;
 pub mod shells;
 pub mod tools;
 pub mod verdict;

@@ -4,6 +4,7 @@
 //! entry that is this address. Whether the addresses *behind* an allowed name may be spoken to is [`Network::permits`].
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::Serialize;
@@ -22,6 +23,8 @@ pub struct Network {
     pub local: Vec<LocalGrant>,
     /// Addresses that it may listen on.
     pub listen: Vec<LocalGrant>,
+    /// Sockets in the file system that it may connect to.
+    pub unix: Vec<SocketGrant>,
     /// Connections at a time.
     pub connections: u32,
     /// Connections to one host in a time; `None`: any number.
@@ -52,6 +55,17 @@ pub struct LocalGrant {
     pub host: LocalHost,
     /// The port; 0 under `listen`: one that the kernel chooses.
     pub port: u16,
+    /// Why.
+    pub reason: Option<String>,
+    /// The line that gave it.
+    pub origin: Origin,
+}
+
+/// One entry of `network.unix`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct SocketGrant {
+    /// The socket's real path: no link on the way.
+    pub path: PathBuf,
     /// Why.
     pub reason: Option<String>,
     /// The line that gave it.
@@ -107,6 +121,7 @@ impl Default for Network {
             allow: Vec::new(),
             local: Vec::new(),
             listen: Vec::new(),
+            unix: Vec::new(),
             connections: CONNECTIONS,
             rate: Some(RATE),
             idle_timeout: Some(IDLE_TIMEOUT),

@@ -103,8 +103,22 @@ reasons! {
     NetLimitRate = "net.limit.rate";
     /// The broker cannot act on the server's sockets here.
     NetUnavailable = "net.unavailable";
-    /// A socket in the file system.
+    /// A socket that `network.unix` does not list, or an abstract one.
     UnixNotListed = "unix.not-listed";
+    /// A socket of a container engine.
+    UnixDocker = "unix.docker";
+    /// A socket of a message bus.
+    UnixDbus = "unix.dbus";
+    /// A socket of an agent that uses keys.
+    UnixAgent = "unix.agent";
+    /// A socket of a display.
+    UnixDisplay = "unix.display";
+    /// A socket of a sound server.
+    UnixSound = "unix.sound";
+    /// A socket of a terminal multiplexer.
+    UnixTerminal = "unix.terminal";
+    /// A socket of an editor.
+    UnixEditor = "unix.editor";
     /// A tool that `tools.deny` names.
     ToolDenied = "tool.denied";
     /// A tool that no list names, while `tools.default` is `deny`.

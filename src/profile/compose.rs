@@ -20,7 +20,7 @@ use crate::policy::{
 use crate::profile::entry::Entry;
 use crate::profile::inherit::Member;
 use crate::profile::laws::{Scalars, list, settled};
-use crate::profile::network::{Section, settle_hosts, settle_local};
+use crate::profile::network::{Section, settle_hosts, settle_local, settle_sockets};
 use crate::profile::problem::Problem;
 use crate::profile::schema::Layer;
 use crate::profile::tool_laws::{self, Within};
@@ -113,11 +113,13 @@ impl Scalars<'_> {
             self.members.iter().flat_map(|member| list(&member.layer.network).to_vec()).collect()
         };
         let allow = settle_hosts(all(|section| &section.allow));
+        let unix = self.members.iter().flat_map(|member| member.layer.network.unix.clone()).collect();
         let (local, listen) = (own(|section| &section.local), own(|section| &section.listen));
         Network {
             allow,
             local: settle_local(local),
             listen: settle_local(listen),
+            unix: settle_sockets(unix),
             connections: self.pick("network.connections", |l| &l.network.connections, |n| *n, CONNECTIONS),
             rate: self.pick(
                 "network.rate",

@@ -7,6 +7,7 @@ use globset::Glob;
 use crate::policy::grant::{Access, Grant, Origin};
 use crate::policy::host::Pattern;
 use crate::policy::sensitive::is_sensitive_name;
+use crate::policy::service::Service;
 use crate::policy::shells;
 use crate::policy::{Arguments, OnFailure, Policy};
 use crate::profile::compose::Composed;
@@ -146,6 +147,16 @@ fn hosts(policy: &Policy) -> Vec<Warning> {
         }
         if grant.reason.is_none() {
             warnings.push(no_reason(&grant.origin, &at, "host"));
+        }
+    }
+    for grant in &network.unix {
+        let at = format!("`network.unix` of {}", grant.path.display());
+        if let Some(service) = Service::of(&grant.path) {
+            let message = format!("{at}: {}", service.danger());
+            warnings.push(Warning::new(grant.origin.clone(), Code::ServiceSocket, message));
+        }
+        if grant.reason.is_none() {
+            warnings.push(no_reason(&grant.origin, &at, "path"));
         }
     }
     for (key, list) in [("local", &network.local), ("listen", &network.listen)] {

@@ -9,12 +9,11 @@ use std::time::Duration;
 use crate::policy::address::{Place, canonical, place};
 use crate::policy::grant::Origin;
 use crate::policy::host::{self, Host, Pattern};
-use crate::policy::network::{HostGrant, LocalGrant, LocalHost};
+use crate::policy::network::{HostGrant, LocalGrant, LocalHost, SocketGrant};
 use crate::policy::tools::Rate;
 use crate::profile::problem::Problem;
 use crate::profile::quantity;
 use crate::profile::tree::{Node, Sourced, Table};
-use crate::profile::unenforced;
 
 /// The section as one file wrote it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -22,6 +21,7 @@ pub(super) struct Section {
     pub allow: Vec<HostGrant>,
     pub local: Vec<LocalGrant>,
     pub listen: Vec<LocalGrant>,
+    pub unix: Vec<SocketGrant>,
     pub connections: Option<Sourced<u32>>,
     pub rate: Option<Sourced<Option<Rate>>>,
     pub idle_timeout: Option<Sourced<Option<Duration>>>,
@@ -33,11 +33,11 @@ pub(super) fn section(mut table: Table<'_>) -> Section {
         allow: entries(&mut table, "allow", allowed),
         local: entries(&mut table, "local", |entry| own(entry, Own::Reached)),
         listen: entries(&mut table, "listen", |entry| own(entry, Own::Listened)),
+        unix: sockets(&mut table),
         connections: table.integer("connections", 1),
         rate: rate(&mut table),
         idle_timeout: table.duration_or_none("idle_timeout"),
     };
-    unenforced::network(&mut table);
     table.finish();
     section
 }
@@ -226,6 +226,41 @@ pub(super) fn settle_local(mut grants: Vec<LocalGrant>) -> Vec<LocalGrant> {
         key(a).cmp(&key(b)).then_with(|| (&a.reason, &a.origin).cmp(&(&b.reason, &b.origin)))
     });
     grants.dedup_by(|next, kept| (next.host, next.port) == (kept.host, kept.port));
+    grants
+}
+
+/// `unix`: strings, or tables `{ path = "...", reason = "..." }`.
+fn sockets(table: &mut Table<'_>) -> Vec<SocketGrant> {
+    let mut found = Vec::new();
+    for item in table.list("unix") {
+        let (path, reason) = if item.get_ref().is_str() {
+            (table.as_string("unix", item), None)
+        } else {
+            let Some(mut fields) = table.as_table("unix", item) else { continue };
+            let written = (fields.string("path"), fields.string("reason").map(|reason| reason.value));
+            fields.finish();
+            written
+        };
+        let Some(path) = path else { continue };
+        let is_plain = path.value.split('/').skip(1).all(|part| !matches!(part, "" | "." | ".."));
+        if !path.value.starts_with('/') || !is_plain {
+            let message = format!("`{}` is not the path of a socket", path.value.escape_debug());
+            let help = "write its real path, absolute, with no link on the way and no `.` or `..`";
+            table.reading().report(Problem::new(path.origin, message).help(help));
+            continue;
+        }
+        found.push(SocketGrant { path: path.value.into(), reason, origin: path.origin });
+    }
+    found
+}
+
+/// One entry a path, with the reason of the first that has one.
+pub(super) fn settle_sockets(mut grants: Vec<SocketGrant>) -> Vec<SocketGrant> {
+    let key = |grant: &SocketGrant| (grant.path.clone(), grant.reason.is_none());
+    grants.sort_by(|a, b| {
+        key(a).cmp(&key(b)).then_with(|| (&a.reason, &a.origin).cmp(&(&b.reason, &b.origin)))
+    });
+    grants.dedup_by(|next, kept| next.path == kept.path);
     grants
 }
 

@@ -106,6 +106,8 @@ codes! {
     PassedCredential = "passed-credential";
     /// A wildcard below a domain where anybody can have a name.
     MultiTenantHost = "multi-tenant-host";
+    /// A listed socket that lends another program's rights.
+    ServiceSocket = "service-socket";
     /// An address to listen on that other machines can reach.
     ListenOpen = "listen-open";
     /// Reading very much, with a way out.

@@ -1,8 +1,7 @@
 //! The keys that a profile may have by its format and that nothing enforces yet: their form is checked, and then they
 //! are refused.
 //!
-//! A rule that is accepted and not enforced is worse than none: its author believes in it. An empty list of sockets is
-//! no such rule, for none is what there is.
+//! A rule that is accepted and not enforced is worse than none: its author believes in it.
 
 use crate::policy::grant::Origin;
 use crate::profile::problem::Problem;
@@ -16,19 +15,6 @@ pub(super) fn report(reading: &Reading<'_>, origin: Origin, what: &str) {
 /// Refuses a key that nothing enforces, with its own help.
 pub(super) fn report_with(reading: &Reading<'_>, origin: Origin, what: &str, help: &str) {
     reading.report(Problem::new(origin, format!("{what} is not enforced by this version")).help(help));
-}
-
-/// The keys of `[network]` besides hosts and addresses.
-pub(super) fn network(table: &mut Table<'_>) {
-    let found = table.strings("unix");
-    for item in found.iter().filter(|item| !item.value.starts_with('/')) {
-        let message = format!("`{}` is not an absolute path", item.value.escape_debug());
-        table.reading().report(Problem::new(item.origin.clone(), message));
-    }
-    if let Some(first) = found.first() {
-        let help = "leave the list empty: the server reaches no socket in the file system";
-        report_with(table.reading(), first.origin.clone(), "`network.unix` with entries", help);
-    }
 }
 
 /// The keys of `[protocol]` besides the framing limits and `stdout`.

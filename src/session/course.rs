@@ -224,6 +224,7 @@ impl<'a> Course<'a> {
             rules: Arc::clone(&self.rules),
             narrow: self.narrow.clone(),
             context: self.request.context.clone(),
+            sockets: self.request.policy.network.unix.iter().map(|grant| grant.path.clone()).collect(),
             processes: self.request.policy.limits.processes,
             init: self.init.pid(),
             scopes: self.enforceable.scopes,

@@ -47,6 +47,11 @@ pub fn set_nonblocking(fd: BorrowedFd<'_>, on: bool) -> io::Result<()> {
     Ok(())
 }
 
+/// Whether reading and writing do not wait.
+pub fn is_nonblocking(fd: BorrowedFd<'_>) -> io::Result<bool> {
+    Ok(fcntl(fd, FcntlArg::F_GETFL)? & libc::O_NONBLOCK != 0)
+}
+
 /// A copy with a number of at least `min`, so that `dup2` onto 0–2 cannot clobber it; closes on exec.
 pub fn duplicate_above(fd: BorrowedFd<'_>, min: RawFd) -> io::Result<OwnedFd> {
     let copy = fcntl(fd, FcntlArg::F_DUPFD_CLOEXEC(min))?;

@@ -65,3 +65,28 @@ pub fn bind(socket: BorrowedFd<'_>, address: &[u8]) -> io::Result<()> {
         unsafe { libc::bind(socket.as_raw_fd(), address.as_ptr().cast(), address.len() as libc::socklen_t) };
     if done == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
+
+/// The raw address of a Unix socket at this path, which must fit.
+pub fn address(path: &[u8]) -> io::Result<Vec<u8>> {
+    const LONGEST: usize = 107;
+    if path.is_empty() || path.len() > LONGEST || path.contains(&0) {
+        return Err(io::Error::from_raw_os_error(libc::ENAMETOOLONG));
+    }
+    let family = (libc::AF_UNIX as libc::sa_family_t).to_ne_bytes();
+    Ok([&family[..], path, &[0]].concat())
+}
+
+/// `connect(2)` with a raw address.
+pub fn connect(socket: BorrowedFd<'_>, address: &[u8]) -> io::Result<()> {
+    let length = address.len() as libc::socklen_t;
+    // SAFETY: the address is a slice with its length; the kernel checks its form.
+    let done = unsafe { libc::connect(socket.as_raw_fd(), address.as_ptr().cast(), length) };
+    if done == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
+/// `listen(2)`.
+pub fn listen(socket: BorrowedFd<'_>, backlog: i32) -> io::Result<()> {
+    // SAFETY: plain integers.
+    let done = unsafe { libc::listen(socket.as_raw_fd(), backlog) };
+    if done == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}

@@ -67,6 +67,11 @@ impl Record {
         Record::new("socket.unix", true).with("reason", "unix.not-listed").with("path", path)
     }
 
+    /// An allowed `socket.unix`.
+    pub(crate) fn allowed_socket(path: &str) -> Record {
+        Record::new("socket.unix", false).with("path", path).with("verdict", "allow").with("result", "ok")
+    }
+
     fn new(event: &'static str, denied: bool) -> Record {
         Record { event, fields: Vec::new(), denied, any_process: false }
     }

@@ -1,5 +1,10 @@
 //! D and F: local services, and the network as far as the kernel and the broker answer without one.
 
+use std::fs;
+use std::os::unix::net::UnixListener;
+use std::thread;
+
+use crate::pen::ground::Ground;
 use crate::trial::{Open, Record, Trial};
 
 #[test]
@@ -88,5 +93,75 @@ fn f03_f18_there_is_no_network() {
         .blocked("bind", "EACCES", bound("0.0.0.0"))
         .blocked("bind6", "EACCES", bound("::"))
         .blocked("autobind", "EACCES", Record::syscall("listen", "net.none"))
+        .run();
+}
+
+/// Services that accept whoever comes, for as long as the test program runs.
+fn serve(ground: &Ground) {
+    for folder in ["tmux-0", "granted"] {
+        fs::create_dir_all(ground.path("outside").join(folder)).expect(folder);
+    }
+    for name in [
+        "docker.sock",
+        "bus",
+        "S.gpg-agent",
+        "wayland-0",
+        "pipewire-0",
+        "tmux-0/default",
+        "vscode-ipc-0.sock",
+        "plain.sock",
+        "listed.sock",
+        "lister.sock",
+        "granted/docker.sock",
+    ] {
+        let listener = UnixListener::bind(ground.path("outside").join(name)).expect(name);
+        thread::spawn(move || listener.incoming().for_each(drop));
+    }
+}
+
+#[test]
+fn d01_d03_d04_d05_services_are_refused_by_name_and_listed_sockets_work() {
+    let to = |reason: &str, name: &str| Record::unix(&format!("{{outside}}/{name}")).with("reason", reason);
+    let allowed = |path: &str| Record::allowed_socket(path);
+    Trial::new("d01_services", &["{workspace}", "{outside}"])
+        .env("TMPDIR", "{ground}/user/home")
+        .network(
+            "unix",
+            "[{ path = \"{outside}/listed.sock\", reason = \"the one it needs\" }, \
+             \"{outside}/granted/docker.sock\", \"{workspace}/mine.sock\"]",
+        )
+        .stage(serve)
+        .blocked("docker", "EACCES", to("unix.docker", "docker.sock"))
+        .blocked("bus", "EACCES", to("unix.dbus", "bus"))
+        .blocked("agent", "EACCES", to("unix.agent", "S.gpg-agent"))
+        .blocked("display", "EACCES", to("unix.display", "wayland-0"))
+        .blocked("sound", "EACCES", to("unix.sound", "pipewire-0"))
+        .blocked("terminal", "EACCES", to("unix.terminal", "tmux-0/default"))
+        .blocked("editor", "EACCES", to("unix.editor", "vscode-ipc-0.sock"))
+        .blocked("plain", "EACCES", to("unix.not-listed", "plain.sock"))
+        .works("listed")
+        .recorded(allowed("{outside}/listed.sock"))
+        .works("listed-docker")
+        .recorded(allowed("{outside}/granted/docker.sock"))
+        .blocked("symlink", "EACCES", to("unix.docker", "docker.sock"))
+        .blocked("listed-name", "EACCES", to("unix.docker", "docker.sock"))
+        .works("way-to-listed")
+        .blocked_unrecorded("no-socket", "ECONNREFUSED")
+        .in_the_open(Open::Refused("ECONNREFUSED"))
+        .blocked_unrecorded("none", "ENOENT")
+        .in_the_open(Open::Refused("ENOENT"))
+        .works("own")
+        .recorded(allowed("{workspace}/own.sock"))
+        .works("own-folder")
+        .works("full")
+        .blocked_unrecorded("taken", "EADDRINUSE")
+        .in_the_open(Open::Refused("EADDRINUSE"))
+        .blocked("bind-outside", "EACCES", to("fs.write.not-granted", "planted.sock"))
+        .blocked(
+            "bind-protected",
+            "EACCES",
+            Record::unix("{workspace}/.envrc").with("reason", "fs.write.protected"),
+        )
+        .blocked("race", "EACCES", to("unix.not-listed", "lister.sock"))
         .run();
 }

@@ -66,6 +66,7 @@ pub(crate) struct Trial {
     environment: Vec<(&'static str, String)>,
     grants: [Vec<String>; 3],
     limits: Vec<(&'static str, String)>,
+    network: Vec<(&'static str, String)>,
     stages: Vec<Stage>,
     steps: Vec<Step>,
     end: End,
@@ -82,6 +83,7 @@ impl Trial {
             environment: Vec::new(),
             grants: [vec!["{reading}".into()], vec!["{workspace}".into()], Vec::new()],
             limits: Vec::new(),
+            network: Vec::new(),
             stages: Vec::new(),
             steps: Vec::new(),
             end: End::OwnWord,
@@ -110,6 +112,12 @@ impl Trial {
     /// Sets a limit; the value is TOML.
     pub(crate) fn limit(mut self, name: &'static str, value: &str) -> Trial {
         self.limits.push((name, value.to_owned()));
+        self
+    }
+
+    /// Sets a key of `[network]`; the value is TOML, places in it are filled in.
+    pub(crate) fn network(mut self, name: &'static str, value: &str) -> Trial {
+        self.network.push((name, value.to_owned()));
         self
     }
 
@@ -315,9 +323,12 @@ impl Trial {
         };
         let [read, write, execute] = &self.grants;
         let limits: String = self.limits.iter().map(|(name, value)| format!("{name} = {value}\n")).collect();
+        let network: String =
+            self.network.iter().map(|(name, value)| format!("{name} = {}\n", scene.fill(value))).collect();
         format!(
             "version = 1\ndescription = \"the pen of an attack\"\n\
-             [filesystem]\nread = {}\nwrite = {}\n[process]\nexecute = {}\n[limits]\n{limits}",
+             [filesystem]\nread = {}\nwrite = {}\n[process]\nexecute = {}\n[limits]\n{limits}\
+             [network]\n{network}",
             list(read),
             list(write),
             list(execute)

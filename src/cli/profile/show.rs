@@ -130,6 +130,9 @@ impl Report<'_> {
                 self.entry(key, &host, grant.reason.as_deref(), &grant.origin);
             }
         }
+        for grant in &network.unix {
+            self.entry("unix", &grant.path.display().to_string(), grant.reason.as_deref(), &grant.origin);
+        }
         self.scalar("network", "connections", &network.connections.to_string());
         let rate = network.rate.map_or_else(|| "none".to_owned(), |rate| rate.to_string());
         self.scalar("network", "rate", &rate);

@@ -240,3 +240,25 @@ proptest! {
         let _ = user.resolve(file.to_str().unwrap());
     }
 }
+
+#[test]
+fn sockets_add_up_and_are_written_as_they_are() {
+    let user = User::new();
+    user.profile("base", "[network]\nunix = [\"/run/b.sock\", \"/run/a.sock\"]");
+    user.profile(
+        "p",
+        "extends = [\"base\"]\n[network]\nunix = [{ path = \"/run/a.sock\", reason = \"why\" }, \"/run/docker.sock\"]",
+    );
+    let resolved = user.resolve("p").unwrap();
+    let unix = &resolved.policy.network.unix;
+    let paths: Vec<_> =
+        unix.iter().map(|grant| (grant.path.to_str().unwrap(), grant.reason.as_deref())).collect();
+    assert_eq!(paths, [("/run/a.sock", Some("why")), ("/run/b.sock", None), ("/run/docker.sock", None)]);
+    let warned =
+        |code: &str| resolved.warnings.iter().filter(|warning| warning.code.as_str() == code).count();
+    assert_eq!((warned("service-socket"), warned("no-reason")), (1, 2));
+    for wrong in ["run/x.sock", "/run/../x", "/run//x", "/run/./x", "/run/x/"] {
+        let report = user.wrong(&format!("[network]\nunix = [\"{wrong}\"]"));
+        assert!(report.contains("is not the path of a socket"), "{wrong}: {report}");
+    }
+}

@@ -69,7 +69,6 @@ fn a_version_is_required() {
 #[test]
 fn what_is_not_enforced_is_refused_with_its_line() {
     let written = [
-        ("[network]\nunix = [\"/run/x.sock\"]", "`network.unix` with entries"),
         ("[tools]\nask = [\"write_file\"]", "`tools.ask`"),
         ("[tools]\ndefault = \"ask\"", "`tools.default = \"ask\"`"),
         ("[tools.rule.x]\nunknown_fields = \"allow\"", "`tools.rule.x.unknown_fields`"),
