@@ -90,7 +90,7 @@ impl Record<'_> {
     }
 
     fn blank(self, asker: &Asker, host: Option<String>, address: String, port: u16) -> NetworkConnect {
-        let (calls, attribution) = self.emitter.calls().now();
+        let (calls, attribution) = self.emitter.calls().by(asker.pid);
         NetworkConnect {
             host,
             port,
@@ -113,7 +113,7 @@ impl Record<'_> {
 
     /// The end of a connection.
     pub(super) fn close(self, asker: &Asker, target: &Target, ending: Ending) {
-        let (calls, attribution) = self.emitter.calls().now();
+        let (calls, attribution) = self.emitter.calls().by(asker.pid);
         let event = NetworkClose {
             host: ending.host,
             port: target.address.port(),
@@ -144,7 +144,7 @@ impl Record<'_> {
         if denial.is_some() {
             self.emitter.calls().touch(Touch::Denied);
         }
-        let (calls, attribution) = self.emitter.calls().now();
+        let (calls, attribution) = self.emitter.calls().by(asker.pid);
         let event = NetworkResolve {
             host: host.to_owned(),
             query: query.to_owned(),

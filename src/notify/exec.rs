@@ -83,7 +83,7 @@ impl Broker {
         if self.still_waits(notification).is_err() {
             return Reply::Gone;
         }
-        let (calls, attribution) = self.emitter.calls().now();
+        let (calls, attribution) = self.emitter.calls().by(asker.pid);
         self.executed(ProcessStart {
             pid: asker.pid,
             ppid: tree::standing(asker.pid).map_or(0, |standing| standing.ppid),

@@ -10,6 +10,7 @@
 //! Absent on purpose: no decision that lets something through rests on memory that the server can change
 //! afterwards, unless the kernel decides the same thing again.
 
+mod births;
 mod denial;
 mod entry;
 mod exec;
@@ -44,6 +45,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize};
 
 use crate::event::{Emitter, SyscallDenied, Unwritable};
 use crate::network;
+use crate::notify::births::Births;
 use crate::notify::judge::Readable;
 use crate::notify::processes::Population;
 use crate::notify::target::Targets;
@@ -95,6 +97,7 @@ pub struct Broker {
     narrow: Option<Arc<Rules>>,
     context: Context,
     targets: Targets,
+    births: Births,
     readable: Readable,
     population: Population,
     init: u32,
@@ -165,6 +168,7 @@ impl Broker {
             narrow: settings.narrow,
             context: settings.context,
             targets: Targets::default(),
+            births: Births::default(),
             readable: Readable::default(),
             population: Population::new(settings.processes, settings.init, settings.hold_forks),
             init: settings.init,

@@ -70,6 +70,8 @@ impl Broker {
             return self.refuse_call(notification, libc::EPERM, &denial);
         }
         if self.population.admit() {
+            let Some(asker) = self.asker(notification) else { return Reply::Gone };
+            self.note_fork(asker.pid);
             return Reply::CONTINUE;
         }
         let limit = self.population.limit.unwrap_or(0);

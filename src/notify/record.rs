@@ -26,7 +26,10 @@ pub(super) struct Asker {
 impl Broker {
     /// Who made a call. `None`: it died meanwhile.
     pub(super) fn asker(&mut self, notification: &Notification) -> Option<Asker> {
-        let (pid, exe) = self.targets.ask(notification.tid).ok()?;
+        let (pid, exe, first) = self.targets.ask(notification.tid).ok()?;
+        if first {
+            self.note_process(pid);
+        }
         Some(Asker { pid, exe })
     }
 
@@ -58,7 +61,7 @@ impl Broker {
         }
         let Some(asker) = self.asker(notification) else { return Reply::Gone };
         self.emitter.calls().touch(Touch::Denied);
-        let (calls, attribution) = self.emitter.calls().now();
+        let (calls, attribution) = self.emitter.calls().by(asker.pid);
         let denied = SyscallDenied {
             syscall: syscall::name(notification.nr).unwrap_or("unknown"),
             nr: notification.nr,
@@ -117,7 +120,7 @@ impl Broker {
     }
 
     fn access_event(&self, asker: &Asker, access: &Access<'_>, denial: Option<&Denial>) -> Event {
-        let (calls, attribution) = self.emitter.calls().now();
+        let (calls, attribution) = self.emitter.calls().by(asker.pid);
         let mut event = FileAccess {
             path: access.path.clone(),
             asked: access.place.and_then(Place::asked_differently),

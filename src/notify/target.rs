@@ -22,13 +22,15 @@ pub(super) struct Target {
     folder: OwnedFd,
     /// The process that the thread belongs to.
     pub(super) pid: u32,
+    /// Whether it was asked for before.
+    met: bool,
 }
 
 impl Target {
     fn open(tid: u32) -> io::Result<Target> {
         let folder = path::open(format!("/proc/{tid}").as_bytes(), libc::O_PATH | libc::O_DIRECTORY)?;
         let pid = tree::thread_group(tid).ok_or_else(|| io::Error::from_raw_os_error(libc::ESRCH))?;
-        Ok(Target { folder, pid })
+        Ok(Target { folder, pid, met: false })
     }
 
     /// The program that it runs now, for the record. An error: this thread is gone.
@@ -79,22 +81,27 @@ pub(super) struct Targets {
 }
 
 impl Targets {
-    /// The process behind a thread and the program that it runs: what every record begins with. Looks the thread up
-    /// anew when the one remembered under this number is gone.
-    pub(super) fn ask(&mut self, tid: u32) -> io::Result<(u32, String)> {
-        if let Some(known) = self.known.get(&tid)
+    /// The process behind a thread and the program that it runs: what every record begins with; and whether the thread
+    /// is asked for the first time. Looks it up anew when the one remembered under this number is gone.
+    pub(super) fn ask(&mut self, tid: u32) -> io::Result<(u32, String, bool)> {
+        if let Some(known) = self.known.get_mut(&tid)
             && let Ok(exe) = known.exe()
         {
-            return Ok((known.pid, exe));
+            return Ok((known.pid, exe, !std::mem::replace(&mut known.met, true)));
         }
         self.known.remove(&tid);
-        let target = self.get(tid)?;
+        let target = self.meet(tid)?;
+        target.met = true;
         // A thread that may not be looked into is recorded all the same.
-        Ok((target.pid, target.exe().unwrap_or_else(|_| "?".to_owned())))
+        Ok((target.pid, target.exe().unwrap_or_else(|_| "?".to_owned()), true))
     }
 
     /// The target with this number, which was asked before in the same call.
     pub(super) fn get(&mut self, tid: u32) -> io::Result<&Target> {
+        self.meet(tid).map(|target| &*target)
+    }
+
+    fn meet(&mut self, tid: u32) -> io::Result<&mut Target> {
         if self.known.len() >= REMEMBERED {
             self.known.clear();
         }

@@ -272,7 +272,7 @@ impl Broker {
     }
 
     fn socket_event(&self, asker: &Asker, path: String, errno: i32, denial: Option<&Denial>) -> SocketUnix {
-        let (calls, attribution) = self.emitter.calls().now();
+        let (calls, attribution) = self.emitter.calls().by(asker.pid);
         SocketUnix {
             path,
             verdict: if denial.is_some() { Ruling::Deny } else { Ruling::Allow },

@@ -1,9 +1,10 @@
 //! The calls in flight, and what can be said of an access that happened meanwhile.
 //!
-//! `sole` claims no more than it says: one call was in flight in the whole session at that moment. Shared by the
+//! `sole` claims no more than it says: one call was in flight in the whole session at that moment, and the process was
+//! not started during another one. Shared by the
 //! relay (which begins and ends calls) and the broker (which attributes accesses), so it is one small lock.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use serde::Serialize;
@@ -12,9 +13,9 @@ use serde::Serialize;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Attribution {
-    /// Exactly one call was in flight.
+    /// Exactly one call was in flight, and the process was not started during an earlier one.
     Sole,
-    /// Several were: it is one of these, or none.
+    /// Several come into question: it is one of these, or none.
     Overlap,
     /// No call was in flight.
     None,
@@ -77,7 +78,30 @@ struct Flight {
 #[derive(Debug, Default)]
 pub struct InFlight {
     flights: Mutex<Vec<Flight>>,
+    births: Mutex<Births>,
 }
+
+/// Processes, and the calls during which they were started.
+#[derive(Debug, Default)]
+struct Births {
+    /// `None`: nobody knows. Those that were started during none are left out, as long as nothing was forgotten.
+    during: HashMap<u32, Option<Vec<u64>>>,
+    forgotten: bool,
+}
+
+impl Births {
+    /// `None`: it may have been any call.
+    fn of(&self, pid: u32) -> Option<&[u64]> {
+        match self.during.get(&pid) {
+            Some(during) => during.as_deref(),
+            None if self.forgotten => None,
+            None => Some(&[]),
+        }
+    }
+}
+
+/// Births remembered.
+const BIRTHS: usize = 16_384;
 
 impl InFlight {
     /// A call begins; `call` is its running number.
@@ -105,6 +129,52 @@ impl InFlight {
         (calls, attribution)
     }
 
+    /// A process began, during these calls (its own parent's included); `None`: it cannot be told any more. Whatever was
+    /// said of this number before is of another process.
+    pub fn born(&self, pid: u32, during: Option<Vec<u64>>) {
+        let mut births = self.births();
+        if during.as_ref().is_some_and(Vec::is_empty) && !births.forgotten {
+            births.during.remove(&pid);
+            return;
+        }
+        if births.during.len() >= BIRTHS {
+            // From now on whoever is not known may be of any call.
+            births.during.clear();
+            births.forgotten = true;
+        }
+        births.during.insert(pid, during);
+    }
+
+    /// The calls that a process's children may be the work of: those in flight, and those that it was born in itself.
+    pub fn lineage(&self, pid: u32) -> Vec<u64> {
+        let (mut calls, _) = self.now();
+        if let Some(during) = self.births().of(pid) {
+            calls.extend(during);
+            calls.sort_unstable();
+            calls.dedup();
+        }
+        calls
+    }
+
+    /// What can be said of an access by this process now. One call in flight is the only one that it can be the work of,
+    /// unless the process was started during an earlier one: then it is one of these.
+    pub fn by(&self, pid: u32) -> (Vec<u64>, Attribution) {
+        let (mut calls, attribution) = self.now();
+        if attribution == Attribution::None {
+            return (calls, attribution);
+        }
+        match self.births().of(pid) {
+            None => (calls, Attribution::Overlap),
+            Some(during) => {
+                calls.extend(during);
+                calls.sort_unstable();
+                calls.dedup();
+                let attribution = if calls.len() > 1 { Attribution::Overlap } else { attribution };
+                (calls, attribution)
+            }
+        }
+    }
+
     /// Adds an access to the summary of every call in flight.
     pub fn touch(&self, touch: Touch<'_>) {
         for flight in self.lock().iter_mut() {
@@ -120,6 +190,10 @@ impl InFlight {
                 Touch::Denied => flight.summary.denied += 1,
             }
         }
+    }
+
+    fn births(&self) -> MutexGuard<'_, Births> {
+        self.births.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn lock(&self) -> MutexGuard<'_, Vec<Flight>> {
@@ -151,6 +225,28 @@ mod tests {
         assert_eq!(calls.now(), (vec![1, 2], Attribution::Overlap));
         calls.end(1);
         assert_eq!(calls.now(), (vec![2], Attribution::Sole));
+    }
+
+    #[test]
+    fn work_of_an_earlier_call_is_not_the_later_ones_alone() {
+        let calls = InFlight::default();
+        calls.begin(1);
+        calls.born(7, Some(calls.lineage(6)));
+        assert_eq!(calls.by(7), (vec![1], Attribution::Sole));
+        calls.end(1);
+        assert_eq!(calls.by(7), (vec![], Attribution::None));
+        calls.begin(2);
+        assert_eq!(calls.by(7), (vec![1, 2], Attribution::Overlap));
+        assert_eq!(calls.by(6), (vec![2], Attribution::Sole));
+        // Its children are no less.
+        calls.born(8, Some(calls.lineage(7)));
+        assert_eq!(calls.by(8), (vec![1, 2], Attribution::Overlap));
+        // The number is somebody else's.
+        calls.born(7, Some(vec![]));
+        assert_eq!(calls.by(7), (vec![2], Attribution::Sole));
+        calls.born(9, None);
+        assert_eq!(calls.lineage(9), [2]);
+        assert_eq!(calls.by(9), (vec![2], Attribution::Overlap));
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::io;
+use std::time::Duration;
 
 /// What `/proc/PID/stat` says of a process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -10,6 +11,16 @@ pub struct Standing {
     pub ppid: u32,
     /// Whether it has ended and waits to be reaped.
     pub zombie: bool,
+    /// When it began, since the machine did; in hundredths of a second.
+    pub started: Duration,
+}
+
+/// How long ago the machine began, on the clock of [`Standing::started`].
+pub fn since_boot() -> Duration {
+    let mut now = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: `now` is valid for writing; this clock exists since Linux 2.6.39.
+    unsafe { libc::clock_gettime(libc::CLOCK_BOOTTIME, &mut now) };
+    Duration::new(now.tv_sec.unsigned_abs(), u32::try_from(now.tv_nsec).unwrap_or(0))
 }
 
 /// Looks at one process; `None` when it is gone.
@@ -20,7 +31,10 @@ pub fn standing(pid: u32) -> Option<Standing> {
     let mut fields = rest.split(|byte| *byte == b' ').filter(|field| !field.is_empty());
     let state = fields.next()?;
     let ppid = std::str::from_utf8(fields.next()?).ok()?.parse().ok()?;
-    Some(Standing { ppid, zombie: matches!(state, b"Z" | b"X") })
+    // Field 22; USER_HZ is 100 on x86-64.
+    let started: u64 = std::str::from_utf8(fields.nth(17)?).ok()?.parse().ok()?;
+    let started = Duration::from_millis(started.saturating_mul(10));
+    Some(Standing { ppid, zombie: matches!(state, b"Z" | b"X"), started })
 }
 
 /// The thread group (process) that a thread belongs to, and nothing when it is gone.
@@ -88,6 +102,11 @@ mod tests {
         assert!(!is_below(me, child.id()));
         assert!(descendants(me).unwrap().contains(&child.id()));
         assert_eq!(thread_group(child.id()), Some(child.id()));
+        let age = since_boot().saturating_sub(standing(child.id()).unwrap().started);
+        assert!(
+            age < Duration::from_secs(600)
+                && standing(child.id()).unwrap().started >= standing(me).unwrap().started
+        );
         child.kill().unwrap();
         child.wait().unwrap();
         assert!(!descendants(me).unwrap().contains(&child.id()));

@@ -1,0 +1,77 @@
+/* A server whose calls do one thing each, in its working folder:
+ *   write     makes write-ID
+ *   hold      makes hold-ID, and is answered by the next `release`
+ *   release   makes release-ID
+ *   spawn     a child makes spawned-ID
+ *   leave     a child stays behind
+ *   wake      the child that stayed makes late-ID, and a child of its own makes later-ID; then woken-ID is made
+ * The parser knows the lines of one tester and no others. */
+#include "attack.h"
+
+static int to_child[2], from_child[2];
+
+static void make(const char *what, long id) {
+    char name[64];
+    snprintf(name, sizeof name, "%s-%ld", what, id);
+    int fd = open(name, O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
+    if (fd < 0) broken(name);
+    close(fd);
+}
+
+static void in_a_child(const char *what, long id) {
+    int status;
+    pid_t child = fork();
+    if (child < 0) broken("fork");
+    if (child == 0) {
+        make(what, id);
+        _exit(0);
+    }
+    waitpid(child, &status, 0);
+}
+
+static void stay_behind(void) {
+    long id;
+    if (pipe2(to_child, O_CLOEXEC) < 0 || pipe2(from_child, O_CLOEXEC) < 0) broken("pipe2");
+    if (fork() != 0) return;
+    close(to_child[1]);
+    while (read(to_child[0], &id, sizeof id) == sizeof id) {
+        make("late", id);
+        in_a_child("later", id);
+        if (write(from_child[1], "x", 1) != 1) break;
+    }
+    _exit(0);
+}
+
+static void answer(long id) {
+    printf("{\"jsonrpc\":\"2.0\",\"id\":%ld,\"result\":{\"content\":[]}}\n", id);
+    fflush(stdout);
+}
+
+int main(void) {
+    char line[4096], byte;
+    long held = 0;
+    while (fgets(line, sizeof line, stdin)) {
+        const char *id_at = strstr(line, "\"id\":"), *name_at = strstr(line, "\"name\":\"");
+        if (!id_at || !name_at) continue;
+        long id = atol(id_at + 5);
+        const char *name = name_at + 8;
+        if (!strncmp(name, "write", 5)) make("write", id);
+        if (!strncmp(name, "spawn", 5)) in_a_child("spawned", id);
+        if (!strncmp(name, "leave", 5)) stay_behind();
+        if (!strncmp(name, "wake", 4)) {
+            if (write(to_child[1], &id, sizeof id) != sizeof id || read(from_child[0], &byte, 1) != 1) broken("wake");
+            make("woken", id);
+        }
+        if (!strncmp(name, "hold", 4)) {
+            make("hold", id);
+            held = id;
+            continue;
+        }
+        if (!strncmp(name, "release", 7)) {
+            make("release", id);
+            answer(held);
+        }
+        answer(id);
+    }
+    return 0;
+}
