@@ -226,6 +226,10 @@ fn no_secret_is_in_any_file_of_the_log() {
         "results were changed"
     );
     assert!(planted.len() >= 50);
+    // What the client is told of a refusal does not repeat what it names.
+    let told = stdout.lines().find(|line| line.contains("\"id\":900,")).expect("an answer");
+    assert!(told.contains("caponier refused") && told.contains("[redacted:github-token:"), "{told}");
+    assert!(planted.iter().all(|secret| !told.contains(secret.as_str())), "{told}");
     // Each place is in the log, with a mark where the secret was.
     let marked = |name: &str, field: &str| {
         log::of(&events, name).filter(|event| event[field].to_string().contains("[redacted:")).count()

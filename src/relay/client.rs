@@ -96,12 +96,13 @@ impl FromClient {
         // It is refused whether or not these can be written; a failure was told to the session.
         let _ = self.shared.record.call_start(number, id, invocation, message.raw.len());
         let event = self.denied(message, refusal);
+        let told = self.shared.record.told(refusal);
         let answer = if self.shared.gate().awaits(id.key()) {
             self.error(Some(id), refusal, None, event.as_deref())
         } else if refusal.is_unknown_tool() {
-            answer::unknown_tool(id.raw(), tool, refusal, event.as_deref())
+            answer::unknown_tool(id.raw(), tool, &told, event.as_deref())
         } else {
-            answer::refused_call(id.raw(), tool, invocation.params.modern, refusal, event.as_deref())
+            answer::refused_call(id.raw(), tool, invocation.params.modern, &told, event.as_deref())
         };
         let _ = self.shared.record.call_denied(&call, Ending::denied(refusal, answer.len()));
         answer
@@ -116,7 +117,8 @@ impl FromClient {
         event: Option<&str>,
     ) -> String {
         let id = id.filter(|id| !self.shared.gate().awaits(id.key())).map(Id::raw);
-        answer::refused_request(id, refusal, answer::code(refusal, class), event)
+        let told = self.shared.record.told(refusal);
+        answer::refused_request(id, &told, answer::code(refusal, class), event)
     }
 
     fn denied(&self, message: &Message<'_>, refusal: &Refusal) -> Option<String> {
@@ -168,8 +170,9 @@ impl FromClient {
         let Asked::Call(call) = request.asked else {
             return Some(self.error(Some(id), refusal, None, event.as_deref()));
         };
+        let told = self.shared.record.told(refusal);
         let answer =
-            answer::refused_call(id.raw(), &call.tool, invocation.params.modern, refusal, event.as_deref());
+            answer::refused_call(id.raw(), &call.tool, invocation.params.modern, &told, event.as_deref());
         let _ = self.shared.record.call_ends(&call, Ending::denied(refusal, answer.len()));
         Some(answer)
     }

@@ -64,7 +64,8 @@ fn told(shared: &Shared, expired: &Expired) -> Option<(String, Vec<u8>)> {
     let Asked::Call(call) = &request.asked else { return None };
     let what = (Some("tools/call".to_owned()), Some(call.tool.clone()));
     let event = shared.record.denied(Direction::ServerToClient, what, refusal, 0);
-    let mut answer = answer::refused_call(&request.id, &call.tool, request.modern, refusal, event.as_deref());
+    let told = shared.record.told(refusal);
+    let mut answer = answer::refused_call(&request.id, &call.tool, request.modern, &told, event.as_deref());
     let ending = Ending {
         outcome: Outcome::Timeout,
         error_code: None,

@@ -245,6 +245,11 @@ impl Recorder {
         }
     }
 
+    /// A refusal as the client is told of it: what it names of the message may be a secret.
+    pub(super) fn told(&self, refusal: &Refusal) -> Refusal {
+        Refusal { detail: self.without_secrets(&refusal.detail), ..refusal.clone() }
+    }
+
     /// Text without the session's secrets, for where it goes besides the log.
     pub(super) fn without_secrets(&self, text: &str) -> String {
         self.emitter.redact().text(text)

@@ -102,10 +102,10 @@ impl FromServer {
             self.metered(|| {
                 let what = (Some(TOOLS_LIST.to_owned()), Some(name.clone()));
                 self.shared.record.denied(Direction::ServerToClient, what, refusal, bytes as u64);
-                let told = format!(
+                let told = self.shared.record.without_secrets(&format!(
                     "the tool \"{name}\" is not shown to the client ({}: {})",
                     refusal.denial.reason, refusal.detail
-                );
+                ));
                 self.shared.stderr.note(&visible(&told, COPIED));
             });
         }
@@ -152,17 +152,17 @@ impl FromServer {
         };
         let method = tool.as_ref().map(|_| "tools/call".to_owned());
         let event = self.shared.record.denied(Direction::ServerToClient, (method, tool), refusal, bytes);
-        let event = event.as_deref();
+        let (event, told) = (event.as_deref(), self.shared.record.told(refusal));
         match request.asked {
             Asked::Call(call) => {
-                let answer = answer::refused_call(&request.id, &call.tool, request.modern, refusal, event);
+                let answer = answer::refused_call(&request.id, &call.tool, request.modern, &told, event);
                 let _ = self.shared.record.call_ends(&call, Ending::denied(refusal, answer.len()));
                 Some(answer)
             }
             // Nobody waits for this any more.
             Asked::Cancelled | Asked::TimedOut | Asked::Withdrawn => None,
             Asked::Initialize | Asked::Tools(_) | Asked::Other => {
-                Some(answer::refused_request(Some(&request.id), refusal, answer::code(refusal, None), event))
+                Some(answer::refused_request(Some(&request.id), &told, answer::code(refusal, None), event))
             }
         }
     }
@@ -254,7 +254,8 @@ impl FromServer {
             self.shared.stderr.note(&visible(
                 &format!(
                     "a line of the server's was dropped ({}: {})",
-                    refusal.denial.reason, refusal.detail
+                    refusal.denial.reason,
+                    self.shared.record.told(refusal).detail
                 ),
                 COPIED,
             ));
