@@ -1,5 +1,5 @@
 //! What is made of the log for people and for other programs: the HTML page in a real browser,
-//! exports read by programs that read such formats.
+//! exports read by programs that read such formats, and an incident from the first question to the answer.
 //!
 //! The peers come from `scripts/peers.sh`, the browser is the system's Chromium.
 
@@ -8,5 +8,7 @@
 mod browser;
 mod demo;
 mod export;
+mod incident;
 mod peers;
 mod report;
+mod walk;
