@@ -21,6 +21,7 @@ use crate::audit::query::{self, Answer, Error, Match, Note};
 use crate::audit::report::selection::{Omitted, Selection};
 use crate::audit::verify::report::{Break, SessionReport, Summary};
 use crate::audit::verify::{self, Scope};
+use crate::policy::reason::Reason;
 
 /// Notes of readers that are told one by one.
 const MAX_NOTES: usize = 50;
@@ -91,6 +92,8 @@ pub struct Totals {
     pub connections: u64,
     /// Refusals.
     pub denied: u64,
+    /// Of these, `syscall.unsupported`, which every program with threads meets and goes on from.
+    pub usual: u64,
 }
 
 impl Totals {
@@ -98,6 +101,9 @@ impl Totals {
         let times = record.count.unwrap_or(1);
         let worked = record.result.as_deref().is_none_or(|result| result == "ok");
         self.events += 1;
+        if record.is_denied() && record.reason.as_deref() == Some(Reason::SyscallUnsupported.code()) {
+            self.usual += times;
+        }
         match (&*record.event, record.access.as_deref()) {
             _ if record.is_denied() => self.denied += times,
             ("call.start", _) => self.calls += 1,

@@ -13,11 +13,12 @@ use serde_json::{Map, Value, json};
 
 use crate::audit::export::Format;
 use crate::audit::export::fields::Fields;
+use crate::policy::reason::Reason;
 
 /// The version of the schema.
 pub const VERSION: &str = "1.5.0";
 /// Refused, and usual: every program with threads asks for `clone3`, and goes on without. No finding.
-const USUAL: &str = "syscall.unsupported";
+const USUAL: Reason = Reason::SyscallUnsupported;
 
 /// See the module.
 #[derive(Debug)]
@@ -39,7 +40,8 @@ impl Format for Ocsf {
         common(&mut activity, event);
         activity.insert("device".into(), objects::device(&self.device));
         write(activity, out)?;
-        if event.is_denied() && event.text("reason") != Some(USUAL) || event.event() == "tool.mismatch" {
+        if event.is_denied() && event.text("reason") != Some(USUAL.code()) || event.event() == "tool.mismatch"
+        {
             let mut finding = classes::finding(event, &self.device);
             common(&mut finding, event);
             write(finding, out)?;

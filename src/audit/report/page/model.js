@@ -133,6 +133,8 @@ function finish(now) {
     child.children = folded(child);
     child.open = child.denials > 0;
   }
+  const last = now.children.findLastIndex((child) => child.is === "call");
+  now.children.forEach((child, at) => { child.last = at > last; });
   now.open = true;
   now.axis = axis(now);
 }

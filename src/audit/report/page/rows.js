@@ -52,7 +52,7 @@ function label(node) {
     case "session": return sessionLabel(node);
     case "call": return [make("span", "number", String(node.number)), shown(node.tool || "call", "tool")];
     case "gap": {
-      const what = node.first ? "starting up" : "between calls";
+      const what = node.first ? "starting up" : node.last ? "after the last call" : "between calls";
       return [make("span", "aside", what)];
     }
     case "fold": return [make("span", "verb", "read"), make("span", "aside", node.children.length + " files below"),

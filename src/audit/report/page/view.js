@@ -66,18 +66,23 @@ function numbers() {
     ["session", "sessions", data.sessions.length], ["call", "calls", total.calls],
     ["file read", "files read", total.read], ["change of files", "changes of files", total.written],
     ["program started", "programs started", total.programs], ["connection", "connections", total.connections],
-    ["refusal", "refusals", total.denied],
+    ["refusal", "refusals", total.denied - total.usual],
   ];
   for (const [one, more, count] of tiles) {
     const tile = make("div", more === "refusals" && count ? "tile bad" : "tile");
-    tile.append(make("dd", "", count.toLocaleString("en")), make("dt", "", count === 1 ? one : more));
+    const label = make("dt", "", count === 1 ? one : more);
+    if (more === "refusals" && total.usual) {
+      label.append(", " + total.usual.toLocaleString("en") + " usual ones aside");
+      label.title = "syscall.unsupported: every program with threads asks for it, and goes on without";
+    }
+    tile.append(make("dd", "", count.toLocaleString("en")), label);
     id("tiles").append(tile);
   }
 }
 
 function titles() {
   const servers = [...new Set(sessions.map((session) => session.server))];
-  const title = servers.length === 1 ? servers[0] : many(servers.length, "server");
+  const title = servers.length < 5 ? servers.join(", ") : many(servers.length, "server");
   id("title").replaceChildren(sessions.length ? shown(title) : "Nothing matches");
   document.title = (sessions.length ? plain(title) : "nothing") + " · caponier report";
   const first = Math.min(...sessions.map((session) => session.at));
