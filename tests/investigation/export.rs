@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::Path;
 use std::process::Command;
 
 use caponier::audit::export::csv::Csv;
@@ -12,8 +11,9 @@ use caponier::audit::export::{Export, Format};
 use caponier::audit::query::{Answer, Match};
 use serde_json::{Value, json};
 
+use crate::incident::Incident;
+use crate::peers;
 use crate::report::{HOSTILE, hostile, line, story};
-use crate::{demo, peers};
 
 /// What a reader makes of `export`.
 fn read(kind: &str, export: &[u8]) -> Value {
@@ -38,14 +38,12 @@ fn made(format: Box<dyn Format>, server: &str, events: &[Value]) -> Vec<u8> {
     out
 }
 
-/// The same log in a format, by the program.
-fn exported(folder: &Path, log: &Path, format: &str) -> Vec<u8> {
-    let done = demo::caponier(
-        folder,
-        &["audit", "export", "--format", format, "--audit-dir", log.to_str().unwrap()],
-    );
-    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
-    done.stdout
+/// The incident's log in a format, by the program.
+fn exported(incident: &Incident, format: &str) -> Vec<u8> {
+    let (told, status) =
+        incident.shell(&format!("caponier audit export --format {format} 2>/dev/null"), &incident.home());
+    assert_eq!(status, 0, "{told}");
+    told.into_bytes()
 }
 
 /// Events that a run without a network does not have.
@@ -87,25 +85,60 @@ fn others() -> Vec<Value> {
 }
 
 #[test]
-fn ocsf_lines_have_what_the_published_classes_require() {
-    let folder = tempfile::Builder::new().prefix("export-").tempdir().unwrap();
-    let log = demo::log(folder.path());
-    let real = read("ocsf", &exported(folder.path(), &log, "ocsf"));
+fn a_real_incident_as_others_read_it() {
+    let incident = Incident::record();
+    let log = incident.events("");
+    ocsf_has_what_the_published_classes_require(&incident, &log);
+    otlp_is_what_opentelemetrys_own_messages_take(&incident);
+    let csv = read("csv", &exported(&incident, "csv"));
+    assert_eq!(csv["rows"].as_array().unwrap().len(), log.len());
+}
+
+fn ocsf_has_what_the_published_classes_require(incident: &Incident, log: &[Value]) {
+    let real = read("ocsf", &exported(incident, "ocsf"));
     assert_eq!(real["errors"], json!([]));
     let classes: BTreeSet<&str> = real["classes"].as_object().unwrap().keys().map(String::as_str).collect();
     let expected = ["1001", "1003", "1007", "2004", "4001", "6002", "6003"];
     assert!(expected.iter().all(|class| classes.contains(class)), "{classes:?}");
     // Each line of the log is one object, and each refusal but the usual one a finding as well.
-    let told =
-        demo::told(folder.path(), &["audit", "query", "--jsonl", "--audit-dir", log.to_str().unwrap()]);
-    let told: Vec<Value> = told.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
     let findings = real["classes"]["2004"].as_u64().unwrap();
-    assert_eq!(real["lines"].as_u64().unwrap() - findings, told.len() as u64);
+    assert_eq!(real["lines"].as_u64().unwrap() - findings, log.len() as u64);
     let refused = |event: &&Value| {
         (event["verdict"] == "deny" || event["event"].as_str().unwrap().ends_with(".denied"))
             && event["reason"] != "syscall.unsupported"
     };
-    assert_eq!(findings, told.iter().filter(refused).count() as u64);
+    assert_eq!(findings, log.iter().filter(refused).count() as u64);
+}
+
+fn otlp_is_what_opentelemetrys_own_messages_take(incident: &Incident) {
+    let seen = read("otlp", &exported(incident, "otlp-json"));
+    let spans = seen["spans"].as_array().unwrap();
+    let roots: Vec<&Value> = spans.iter().filter(|span| span["parent"] == "").collect();
+    let services: Vec<&str> = roots.iter().map(|root| root["service"].as_str().unwrap()).collect();
+    assert_eq!(services, ["notes", "git", "weather", "git", "notes"]);
+    let ids: BTreeSet<&str> = spans.iter().map(|span| span["id"].as_str().unwrap()).collect();
+    assert_eq!(ids.len(), spans.len(), "an id twice");
+    for span in spans {
+        assert_eq!((span["trace"].as_str().unwrap().len(), span["id"].as_str().unwrap().len()), (32, 16));
+        let root = roots.iter().find(|root| root["trace"] == span["trace"]).unwrap();
+        assert!(span["parent"] == "" || span["parent"] == root["id"]);
+        assert!(
+            span["nanos"].as_u64().is_some() && span["start"].as_u64().unwrap() > 1_700_000_000_000_000_000
+        );
+    }
+    let calls: Vec<&Value> =
+        spans.iter().filter(|span| span["attributes"]["gen_ai.tool.name"] == "get_forecast").collect();
+    assert_eq!(calls.len(), 3);
+    // The client was told that all three went well; what the third did besides is inside it.
+    assert!(calls.iter().all(|call| call["status"] == 1 && call["kind"] == 2));
+    let reasons: Vec<&str> = calls[2]["events"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter_map(|event| event[2]["caponier.reason"].as_str())
+        .collect();
+    assert!(reasons.contains(&"exec.shell"), "{reasons:?}");
+    assert_eq!(reasons.iter().filter(|reason| **reason == "fs.read.secret").count(), 3, "{reasons:?}");
 }
 
 #[test]
@@ -146,31 +179,6 @@ fn ocsf_that_lacks_a_field_or_has_one_too_many_is_found() {
         assert!(seen["errors"].to_string().contains(complaint), "{complaint}: {}", seen["errors"]);
     }
     assert_eq!(read("ocsf", &line)["errors"], json!([]));
-}
-
-#[test]
-fn otlp_is_what_opentelemetrys_own_messages_take() {
-    let folder = tempfile::Builder::new().prefix("export-").tempdir().unwrap();
-    let log = demo::log(folder.path());
-    let seen = read("otlp", &exported(folder.path(), &log, "otlp-json"));
-    let spans = seen["spans"].as_array().unwrap();
-    let roots: Vec<&Value> = spans.iter().filter(|span| span["parent"] == "").collect();
-    let [root] = roots[..] else { panic!("{} roots", roots.len()) };
-    assert_eq!((root["name"].as_str(), root["service"].as_str()), (Some("session"), Some("demo")));
-    assert_eq!((root["trace"].as_str().unwrap().len(), root["id"].as_str().unwrap().len()), (32, 16));
-    let ids: BTreeSet<&str> = spans.iter().map(|span| span["id"].as_str().unwrap()).collect();
-    assert_eq!(ids.len(), spans.len(), "an id twice");
-    for span in spans {
-        assert_eq!(span["trace"], root["trace"]);
-        assert!(span["parent"] == "" || span["parent"] == root["id"]);
-        assert!(
-            span["nanos"].as_u64().is_some() && span["start"].as_u64().unwrap() > 1_700_000_000_000_000_000
-        );
-    }
-    let key = spans.iter().find(|span| span["attributes"]["gen_ai.tool.name"] == "read_ssh_key").unwrap();
-    assert_eq!((key["status"].as_u64(), key["kind"].as_u64()), (Some(2), Some(2)));
-    let events = key["events"].as_array().unwrap();
-    assert!(events.iter().any(|event| event[2]["caponier.reason"] == "fs.read.secret"), "{events:?}");
 }
 
 #[test]

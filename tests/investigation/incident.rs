@@ -58,7 +58,8 @@ impl Incident {
         (String::from_utf8(done.stdout).unwrap(), done.status.code().unwrap())
     }
 
-    fn events(&self, filters: &str) -> Vec<Value> {
+    /// What a query finds.
+    pub(crate) fn events(&self, filters: &str) -> Vec<Value> {
         let (told, status) =
             self.shell(&format!("caponier audit query --jsonl {filters} 2>/dev/null"), &self.home());
         assert_eq!(status, 0, "{told}");

@@ -10,7 +10,7 @@ use caponier::audit::report::{Report, Session, Totals, Verified, page};
 use serde_json::{Value, json};
 
 use crate::browser::{self, Seen};
-use crate::demo;
+use crate::incident::Incident;
 
 /// Every way out of a text that we know of.
 pub(crate) const HOSTILE: &[&str] = &[
@@ -495,17 +495,29 @@ fn a_phone_shows_all_of_it() {
     assert_ne!(seen.answers[4], seen.answers[5], "dark and light");
 }
 
-/// The page of a real session, made by the program. `CAPONIER_SHOTS` names a folder for pictures of it.
+/// The page of a real incident, made by the program. `CAPONIER_SHOTS` names a folder for pictures of it.
 #[test]
-fn a_real_session_as_the_program_shows_it() {
+fn a_real_incident_as_the_program_shows_it() {
+    let incident = Incident::record();
     let folder = tempfile::Builder::new().prefix("page-").tempdir().unwrap();
     let page = folder.path().join("report.html");
-    let log = demo::log(folder.path());
-    let log = log.to_str().unwrap();
-    let made =
-        demo::told(folder.path(), &["audit", "report", "--html", page.to_str().unwrap(), "--audit-dir", log]);
-    assert!(made.contains(" events, 1 session"), "{made}");
-    let mut plan = vec![json!(["tell", ROWS]), json!(["tell", "document.getElementById('foot').innerText"])];
+    let (made, status) = incident.shell("caponier audit report --html report.html", folder.path());
+    assert!(status == 0 && made.contains(" events, 5 sessions"), "{made}");
+    let mut plan = vec![
+        json!([
+            "tell",
+            "[...document.querySelectorAll('.group')].map(group => group.innerText.replaceAll('\\n', ''))"
+        ]),
+        json!([
+            "tell",
+            "[document.getElementById('title').innerText, document.getElementById('foot').innerText]"
+        ]),
+        json!(["tell", "document.getElementById('known').hidden"]),
+        json!(["select", "#tool", "get_forecast"]),
+        json!(["click", "input[value=deny]"]),
+        json!(["tell", ROWS]),
+        json!(["click", "#clear"]),
+    ];
     if let Some(shots) = std::env::var_os("CAPONIER_SHOTS").map(PathBuf::from) {
         for (name, width, height) in [("desktop", 1440, 1000), ("phone", 390, 844)] {
             for scheme in ["light", "dark"] {
@@ -520,6 +532,17 @@ fn a_real_session_as_the_program_shows_it() {
     }
     let seen = browser::open(&page, &Value::Array(plan));
     seen.assert_quiet(&page);
-    assert!(texts(&seen.answers[0]).iter().any(|row| row.contains("read_ssh_key")), "{}", seen.answers[0]);
-    assert!(seen.answers[1].as_str().unwrap().contains("heads.jsonl"));
+    let groups = texts(&seen.answers[0]).join(" | ");
+    for word in [".ssh/id_ed25519", "/credentials", "claude_desktop_config.json", "/.bashrc", "exec.shell"] {
+        assert!(groups.contains(word), "{word}: {groups}");
+    }
+    assert_eq!(seen.answers[1][0], "notes, git, weather");
+    assert!(seen.answers[1][1].as_str().unwrap().contains("heads.jsonl"));
+    assert_eq!(seen.answers[2], true);
+    let rows = texts(&seen.answers[3]).join(" | ");
+    assert!(
+        rows.contains("3 get_forecast") && rows.contains("id_ed25519") && rows.contains("127.0.0.1:9"),
+        "{rows}"
+    );
+    assert!(!rows.contains("git_status") && !rows.contains("2 get_forecast"), "{rows}");
 }
