@@ -12,9 +12,8 @@ use std::path::{Path, PathBuf};
 use crate::incident::Incident;
 use crate::peers;
 
-/// Where the incident of the page was recorded, its home, and where the servers were installed.
+/// Where the incident of the page was recorded, and where the servers were installed.
 const ROOT: &str = "/tmp/incident";
-const HOME: &str = "/tmp/incident/home";
 const SERVERS: &str = "/opt/mcp";
 
 /// What a runtime does around calls, and how far the digest of a program had come, is another story each time.
@@ -133,17 +132,18 @@ fn renamed(text: &str, names: &BTreeMap<String, String>) -> String {
 fn every_command_of_the_page_answers_as_the_page_says() {
     let update = std::env::var_os("CAPONIER_UPDATE").is_some();
     let incident = if update { Incident::record_at(ROOT.into()) } else { Incident::record() };
-    let folder = tempfile::tempdir().unwrap();
-    let home = incident.home();
+    let root = incident.home().parent().unwrap().to_owned();
+    let folder = root.join("desk");
+    fs::create_dir(&folder).unwrap();
+    let root = root.to_str().unwrap();
     let text = fs::read_to_string(page()).unwrap();
     let (steps, between) = steps(&text);
     assert!(steps.len() >= 10, "only {} commands were found", steps.len());
     let (mut known, mut written, mut wrong) = (BTreeMap::new(), between[0].clone(), Vec::new());
     for (step, after) in steps.iter().zip(&between[1..]) {
-        let command = renamed(&step.command, &known).replace(HOME, home.to_str().unwrap());
-        let (told, _) = incident.shell(&command, folder.path());
-        let told =
-            told.replace(home.to_str().unwrap(), HOME).replace(peers::folder().to_str().unwrap(), SERVERS);
+        let command = renamed(&step.command, &known).replace(ROOT, root);
+        let (told, _) = incident.shell(&command, &folder);
+        let told = told.replace(root, ROOT).replace(peers::folder().to_str().unwrap(), SERVERS);
         let lines: Vec<&str> = told.lines().map(str::trim_end).collect();
         let counts = |line: &&str| !BESIDE.iter().any(|beside| line.contains(beside));
         let ours: Vec<&str> = step.answer.iter().map(String::as_str).filter(counts).collect();
