@@ -185,6 +185,7 @@ for folder in "$peers"/python/fetch/lib/python3.*/site-packages/readabilipy/java
 done
 python_tree network network.txt requests httpx
 python_tree readers readers.txt jsonschema ocsf-json-schema opentelemetry-proto
+schema_suite
 chmod -R a+rX "$peers"
 printf '%s\n' "$stamp" >"$peers/stamp"
 say "installed in $peers"

@@ -177,7 +177,11 @@ fn all_events() -> Vec<Event> {
     if let Event::CallEnd(end) = &mut call_end {
         end.reason = Some(reason);
     }
-    let mut events = vec![Event::FileAccess(Box::new(access)), sample::call_start(1, "t"), call_end];
+    let mut call_start = sample::call_start(1, "t");
+    if let Event::CallStart(start) = &mut call_start {
+        start.unlisted = true;
+    }
+    let mut events = vec![Event::FileAccess(Box::new(access)), call_start, call_end];
     events.extend([sample::noise(""), sample::stderr(""), sample::lost(1)]);
     events.extend(session_events());
     events.extend(refusals());

@@ -258,6 +258,7 @@ mod tests {
             arguments: Some(RawValue::from_string("{\n\"a\":\r\n1}".into()).unwrap()),
             arguments_sha256: String::new(),
             bytes: 0,
+            unlisted: false,
         }));
         let line = line("s", &event);
         assert!(!line.contains(&b'\n'));

@@ -62,6 +62,7 @@ pub(crate) fn call_start(call: u64, tool: &str) -> Event {
         arguments: None,
         arguments_sha256: String::new(),
         bytes: 10,
+        unlisted: false,
     }))
 }
 

@@ -24,6 +24,9 @@ pub struct CallStart {
     pub arguments_sha256: String,
     /// Length of the whole message.
     pub bytes: u64,
+    /// No list had shown the tool yet, so that its arguments were not checked.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub unlisted: bool,
 }
 
 /// How a call ended.

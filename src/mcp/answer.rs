@@ -102,6 +102,13 @@ fn call_text(tool: &str, refusal: &Refusal, event: EventId<'_>) -> String {
             "The tool \"{tool}\" was not run: the user's policy for this server does not allow it. Trying again gives \
              the same answer. Go on without this tool, or tell the user what you needed it for."
         ),
+        Reason::ArgsUnknownField | Reason::ArgsMissing | Reason::ArgsType | Reason::ArgsValue => format!(
+            "The tool \"{tool}\" was not run: {detail}. Call it with the arguments that its description lists, or go on \
+             without it."
+        ),
+        Reason::ArgsUnjudged => format!(
+            "The tool \"{tool}\" was not run: {detail}. Simpler or smaller arguments may pass; else go on without it."
+        ),
         Reason::CallTooMany | Reason::RateConcurrent => format!(
             "The tool \"{tool}\" was not run: too many calls are in flight. Wait for their answers before you call another."
         ),

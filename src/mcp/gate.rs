@@ -12,6 +12,7 @@ use crate::mcp::arguments::ground::Ground;
 use crate::mcp::arguments::{self, Arguments};
 use crate::mcp::caps;
 use crate::mcp::catalog::{Annotations, Catalog, Cursor, Listing};
+use crate::mcp::fields::Fields;
 use crate::mcp::pending::{Asked, Call, MAX, Pending, Request};
 use crate::mcp::rates::Rates;
 use crate::mcp::refusal::Refusal;
@@ -94,6 +95,7 @@ pub struct Gate {
     arguments: Arguments,
     rates: Rates,
     catalog: Catalog,
+    fields: Fields,
     max_depth: u32,
     pending: Pending,
     /// What the server asked and the client has not answered.
@@ -120,6 +122,7 @@ impl Gate {
             tools: tools.clone(),
             asked_by_server: HashMap::new(),
             catalog: Catalog::default(),
+            fields: Fields::new(tools, protocol),
             max_depth: protocol.max_depth,
             pending: Pending::default(),
             calls: 0,
@@ -182,10 +185,12 @@ impl Gate {
         }
     }
 
-    /// The first of all that refuses a call: the tool's name, then its arguments, then how many there are.
+    /// The first of all that refuses a call: the tool's name, the server's own schema of its
+    /// arguments, the profile's rules for them, then how many there are.
     fn refuse_call(&self, tool: &str, invocation: &Invocation<'_>, now: Instant) -> Option<Refusal> {
         let (all, own) = self.pending.calls(tool);
         self.refuse_tool(tool)
+            .or_else(|| self.fields.refuse(&self.catalog, tool, invocation.params.arguments))
             .or_else(|| self.arguments.refuse(tool, invocation.params.arguments))
             .or_else(|| self.rates.refuse(tool, now))
             .or_else(|| caps::refuse_concurrent(&self.tools, tool, all, own))
@@ -314,6 +319,11 @@ impl Gate {
         Some(Arrival { request, listing })
     }
 
+    /// Whether a list has shown the tool, so that its arguments could be checked.
+    pub fn is_listed(&self, tool: &str) -> bool {
+        self.catalog.knows(tool)
+    }
+
     /// What the server said of a tool's behaviour, when it was listed.
     pub fn annotations(&self, tool: &str) -> Option<Annotations> {
         self.catalog.annotations(tool)
@@ -354,14 +364,23 @@ mod tests {
     use crate::policy::Stdout;
     use crate::policy::grant::Origin;
     use crate::policy::reason::Reason;
-    use crate::policy::tools::{ToolDefault, ToolPattern};
+    use crate::policy::tools::{ToolDefault, ToolPattern, UnknownFields};
 
     fn gate(default: ToolDefault, deny: &[&str]) -> Result<Gate, Error> {
         let origin = Origin { file: "p.toml".into(), line: 4, column: 2 };
         let deny =
             deny.iter().map(|glob| ToolPattern { glob: (*glob).into(), origin: origin.clone() }).collect();
         let tools = Tools { default, deny, ..Tools::default() };
-        Gate::new(&tools, &Protocol { max_message: 1 << 20, max_depth: 64, stdout: Stdout::Strict }, bare())
+        Gate::new(
+            &tools,
+            &Protocol {
+                max_message: 1 << 20,
+                max_depth: 64,
+                stdout: Stdout::Strict,
+                unknown_fields: UnknownFields::Reject,
+            },
+            bare(),
+        )
     }
 
     fn message(line: &str) -> Message<'_> {
@@ -419,7 +438,12 @@ mod tests {
             deny: vec![pattern("read_secret")],
             ..Tools::default()
         };
-        let protocol = Protocol { max_message: 1 << 20, max_depth: 64, stdout: Stdout::Strict };
+        let protocol = Protocol {
+            max_message: 1 << 20,
+            max_depth: 64,
+            stdout: Stdout::Strict,
+            unknown_fields: UnknownFields::Reject,
+        };
         let gate = Gate::new(&tools, &protocol, bare()).unwrap();
         let refused = |tool: &str| match gate.judge_client(&message(&call(1, tool)), Instant::now()) {
             Judgement::Refuse(refusal) => Some((refusal.denial.reason, refusal.denial.remedy)),

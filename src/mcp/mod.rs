@@ -10,6 +10,7 @@ pub mod answer;
 pub mod arguments;
 mod caps;
 pub mod catalog;
+mod fields;
 pub mod gate;
 pub mod pending;
 mod rates;

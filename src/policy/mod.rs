@@ -31,7 +31,7 @@ use serde::Serialize;
 use crate::policy::grant::Grant;
 use crate::policy::limits::Limits;
 use crate::policy::network::Network;
-use crate::policy::tools::Tools;
+use crate::policy::tools::{Tools, UnknownFields};
 
 /// Everything that one run may do.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -156,6 +156,8 @@ pub struct Protocol {
     pub max_depth: u32,
     /// What happens to a line of the server's that is not a JSON-RPC message.
     pub stdout: Stdout,
+    /// What becomes of fields that a tool's schema does not list.
+    pub unknown_fields: UnknownFields,
 }
 
 /// `protocol.stdout`.

@@ -127,6 +127,18 @@ reasons! {
     ToolUnknown = "tool.unknown";
     /// A tool whose definition two readers could take for different ones.
     ToolAmbiguous = "tool.ambiguous";
+    /// A tool whose schema cannot be used.
+    ToolSchema = "tool.schema";
+    /// A field that the tool's schema does not list.
+    ArgsUnknownField = "args.unknown-field";
+    /// A field that the tool's schema asks for, and that is not there.
+    ArgsMissing = "args.missing";
+    /// An argument of another kind than the tool's schema asks for.
+    ArgsType = "args.type";
+    /// An argument that is not what the tool's schema asks for in another way.
+    ArgsValue = "args.value";
+    /// Arguments that cannot be checked against the tool's schema within its bounds.
+    ArgsUnjudged = "args.unjudged";
     /// A line that is not one JSON-RPC message.
     MessageMalformed = "message.malformed";
     /// A message that two parsers could read differently.

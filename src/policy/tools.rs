@@ -118,9 +118,22 @@ impl Serialize for Rate {
     }
 }
 
+/// `unknown_fields`: what becomes of a call with fields that the tool's schema does not list.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum UnknownFields {
+    /// It is refused.
+    #[default]
+    Reject,
+    /// It passes, where the schema itself allows it.
+    Allow,
+}
+
 /// `tools.rule.NAME`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct ToolRule {
+    /// What becomes of fields that the tool's schema does not list.
+    pub unknown_fields: Option<Stated<UnknownFields>>,
     /// What holds for this tool's calls.
     pub caps: Caps,
     /// What becomes of paths outside every grant.

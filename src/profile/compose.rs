@@ -12,7 +12,7 @@ use std::time::Duration;
 use crate::policy::grant::Origin;
 use crate::policy::limits::Limits;
 use crate::policy::network::{CONNECTIONS, HostGrant, IDLE_TIMEOUT, LocalGrant, Network, RATE};
-use crate::policy::tools::{Rate, Tools};
+use crate::policy::tools::{Rate, Tools, UnknownFields};
 use crate::policy::{
     Arguments, Audit, Home, MIN_LANDLOCK_ABI, OnFailure, PathArguments, Protocol, Require, Requirement,
     Stdout, Sync,
@@ -136,6 +136,12 @@ impl Scalars<'_> {
             max_message: self.pick("protocol.max_message", |l| &l.max_message, |bytes| *bytes, 16 << 20),
             max_depth: self.pick("protocol.max_depth", |l| &l.max_depth, |depth| *depth, 64),
             stdout: self.pick("protocol.stdout", |l| &l.stdout, |s| *s == Stdout::Relaxed, Stdout::Strict),
+            unknown_fields: self.pick(
+                "protocol.unknown_fields",
+                |layer| &layer.unknown_fields,
+                |fields| *fields == UnknownFields::Allow,
+                UnknownFields::Reject,
+            ),
         }
     }
 

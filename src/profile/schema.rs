@@ -9,6 +9,7 @@ use std::time::Duration;
 use toml::de::DeTable;
 
 use crate::policy::protected::PROTECTED;
+use crate::policy::tools::UnknownFields;
 use crate::policy::{
     Arguments, Environment, Home, MIN_LANDLOCK_ABI, OnFailure, PathArguments, Requirement, Stdout, Sync,
 };
@@ -49,6 +50,7 @@ pub(super) struct Layer {
     pub max_message: Maybe<u64>,
     pub max_depth: Maybe<u32>,
     pub stdout: Maybe<Stdout>,
+    pub unknown_fields: Maybe<UnknownFields>,
     pub arguments: Maybe<Arguments>,
     pub stderr: Maybe<bool>,
     pub sync: Maybe<Sync>,
@@ -191,6 +193,7 @@ fn protocol(mut table: Table<'_>, layer: &mut Layer) {
     layer.max_message = table.bytes("max_message");
     layer.max_depth = table.integer("max_depth", 1);
     layer.stdout = table.choice("stdout", &[("strict", Stdout::Strict), ("relaxed", Stdout::Relaxed)]);
+    layer.unknown_fields = tool_keys::unknown_fields(&mut table);
     unenforced::protocol(&mut table);
     table.finish();
 }

@@ -11,7 +11,7 @@ use globset::Glob;
 
 use crate::policy::argument::{self, ArgumentPath, HostRule, OutsidePaths};
 use crate::policy::grant::Origin;
-use crate::policy::tools::{Rate, ToolDefault};
+use crate::policy::tools::{Rate, ToolDefault, UnknownFields};
 use crate::profile::entry::{self, Entry};
 use crate::profile::problem::Problem;
 use crate::profile::tree::{Maybe, Node, Sourced, Table};
@@ -42,6 +42,7 @@ pub(super) struct CapKeys {
 pub(super) struct RuleKeys {
     pub caps: CapKeys,
     pub outside_paths: Maybe<OutsidePaths>,
+    pub unknown_fields: Maybe<UnknownFields>,
     pub argument: BTreeMap<ArgumentPath, ArgumentKeys>,
 }
 
@@ -118,12 +119,15 @@ fn outside_paths(table: &mut Table<'_>) -> Maybe<OutsidePaths> {
     table.choice("outside_paths", &[("refuse", OutsidePaths::Refuse), ("allow", OutsidePaths::Allow)])
 }
 
+/// Of one tool, and of `[protocol]` for all.
+pub(super) fn unknown_fields(table: &mut Table<'_>) -> Maybe<UnknownFields> {
+    table.choice("unknown_fields", &[("reject", UnknownFields::Reject), ("allow", UnknownFields::Allow)])
+}
+
 fn tool_rule(mut rule: Table<'_>) -> RuleKeys {
     let caps = caps(&mut rule);
     let outside_paths = outside_paths(&mut rule);
-    if let Some(found) = rule.choice("unknown_fields", &[("reject", ()), ("allow", ())]) {
-        unenforced::report(rule.reading(), found.origin, &format!("`{}`", rule.dotted("unknown_fields")));
-    }
+    let unknown_fields = unknown_fields(&mut rule);
     let mut argument = BTreeMap::new();
     if let Some(arguments) = rule.table("argument") {
         for (name, node) in arguments.entries() {
@@ -142,7 +146,7 @@ fn tool_rule(mut rule: Table<'_>) -> RuleKeys {
         }
     }
     rule.finish();
-    RuleKeys { caps, outside_paths, argument }
+    RuleKeys { caps, outside_paths, unknown_fields, argument }
 }
 
 fn argument_rule(mut argument: Table<'_>) -> ArgumentKeys {

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::policy::argument::{ArgumentPath, ArgumentRule, OutsidePaths};
 use crate::policy::grant::{Origin, Stated};
-use crate::policy::tools::{Caps, ToolDefault, ToolPattern, ToolRule, Tools};
+use crate::policy::tools::{Caps, ToolDefault, ToolPattern, ToolRule, Tools, UnknownFields};
 use crate::profile::entry::Entry;
 use crate::profile::inherit::Member;
 use crate::profile::laws::{Scalars, list, settled, union};
@@ -120,6 +120,11 @@ impl Tool<'_> {
     ) -> ToolRule {
         let caps = caps(scalars, &self.key, |layer| Some(&self.keys(layer)?.caps));
         let outside_paths = outside(scalars, &self.key, |layer| Some(&self.keys(layer)?.outside_paths));
+        let unknown_fields = scalars.chosen(
+            &format!("{}.unknown_fields", self.key),
+            |layer| self.keys(layer)?.unknown_fields.as_ref(),
+            |fields| *fields == UnknownFields::Allow,
+        );
         let layers = scalars.members.iter().filter_map(|member| self.keys(&member.layer));
         let places: BTreeSet<&ArgumentPath> = layers.flat_map(|rule| rule.argument.keys()).collect();
         let mut argument = BTreeMap::new();
@@ -133,7 +138,7 @@ impl Tool<'_> {
             }));
             argument.insert(name, rule);
         }
-        ToolRule { caps, outside_paths, argument }
+        ToolRule { caps, outside_paths, unknown_fields, argument }
     }
 
     fn argument(

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::policy::argument::{ArgumentRule, OutsidePaths};
 use crate::policy::grant::{Origin, Stated};
-use crate::policy::tools::{Caps, Tools};
+use crate::policy::tools::{Caps, Tools, UnknownFields};
 
 /// One value that holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,6 +31,7 @@ pub fn lines(tools: &Tools) -> Vec<ToolLine> {
         lines.prefix = format!("rule.{}.", key(name));
         lines.caps(&rule.caps);
         lines.outside(rule.outside_paths.as_ref());
+        lines.unknown_fields(rule.unknown_fields.as_ref());
         for (argument, rule) in &rule.argument {
             lines.prefix = format!("rule.{}.argument.{}.", key(name), key(argument));
             lines.argument(rule);
@@ -74,6 +75,15 @@ impl Lines {
             quoted(match paths {
                 OutsidePaths::Refuse => &"refuse",
                 OutsidePaths::Allow => &"allow",
+            })
+        });
+    }
+
+    fn unknown_fields(&mut self, fields: Option<&Stated<UnknownFields>>) {
+        self.add("unknown_fields", fields, |fields| {
+            quoted(match fields {
+                UnknownFields::Reject => &"reject",
+                UnknownFields::Allow => &"allow",
             })
         });
     }

@@ -34,21 +34,22 @@ impl FromClient {
 
     /// Judges, admits and records one message.
     fn pass(&self, message: &Message<'_>) -> Result<(), Refusal> {
-        let admitted = {
+        let (admitted, listed) = {
             let now = Instant::now();
             let mut gate = self.shared.gate();
             match gate.judge_client(message, now) {
                 Judgement::Refuse(refusal) => return Err(refusal),
                 Judgement::Pass(permit) => {
+                    let listed = message.tool().is_some_and(|tool| gate.is_listed(&tool));
                     let admitted = gate.admit(permit, message, now);
                     self.shared.alarm.follow(&gate);
-                    admitted
+                    (admitted, listed)
                 }
             }
         };
         let written = match (&message.body, admitted) {
             (Body::Request(id, invocation), Admitted::Call(number)) => {
-                self.shared.record.call_begins(number, id, invocation, message.raw.len())
+                self.shared.record.call_begins(number, id, invocation, message.raw.len(), listed)
             }
             (_, Admitted::Cancels(call)) => {
                 // To take something back is never refused.
@@ -94,7 +95,8 @@ impl FromClient {
         let number = self.shared.gate().number_call();
         let call = Call { number, tool: tool.to_owned(), started: Instant::now() };
         // It is refused whether or not these can be written; a failure was told to the session.
-        let _ = self.shared.record.call_start(number, id, invocation, message.raw.len());
+        let listed = self.shared.gate().is_listed(tool);
+        let _ = self.shared.record.call_start(number, id, invocation, message.raw.len(), listed);
         let event = self.denied(message, refusal);
         let told = self.shared.record.told(refusal);
         let answer = if self.shared.gate().awaits(id.key()) {

@@ -121,9 +121,10 @@ impl Recorder {
         id: &Id<'_>,
         invocation: &Invocation<'_>,
         bytes: usize,
+        listed: bool,
     ) -> Result<(), Unwritable> {
         self.emitter.calls().begin(number);
-        self.call_start(number, id, invocation, bytes).inspect_err(|_| {
+        self.call_start(number, id, invocation, bytes, listed).inspect_err(|_| {
             self.emitter.calls().end(number);
         })
     }
@@ -135,6 +136,7 @@ impl Recorder {
         id: &Id<'_>,
         invocation: &Invocation<'_>,
         bytes: usize,
+        listed: bool,
     ) -> Result<(), Unwritable> {
         let arguments = invocation.params.arguments;
         let recorded = match self.arguments {
@@ -154,6 +156,7 @@ impl Recorder {
             arguments: recorded,
             arguments_sha256: hex(&digest),
             bytes: bytes as u64,
+            unlisted: !listed,
         })))
         .map(drop)
     }

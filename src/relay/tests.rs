@@ -13,7 +13,7 @@ use crate::event::redact::Unchanged;
 use crate::event::{Emitter, Event, Redact, Sink, Unwritable};
 use crate::mcp::arguments::ground::bare;
 use crate::policy::grant::Origin;
-use crate::policy::tools::{ToolDefault, ToolPattern, Tools};
+use crate::policy::tools::{ToolDefault, ToolPattern, Tools, UnknownFields};
 use crate::policy::{Arguments, Audit, OnFailure, Protocol, Stdout, Sync};
 use crate::relay::{Ends, Notice, Relay, Settings, start};
 
@@ -70,7 +70,12 @@ fn settings() -> Settings {
             ..Tools::default()
         },
         ground: bare(),
-        protocol: Protocol { max_message: 16 << 20, max_depth: 64, stdout: Stdout::Strict },
+        protocol: Protocol {
+            max_message: 16 << 20,
+            max_depth: 64,
+            stdout: Stdout::Strict,
+            unknown_fields: UnknownFields::Reject,
+        },
         audit: Audit {
             arguments: Arguments::Shape,
             sync: Sync::Session,

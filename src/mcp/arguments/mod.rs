@@ -9,7 +9,7 @@ pub mod ground;
 mod lookalike;
 mod outside;
 mod place;
-mod rule;
+pub(in crate::mcp) mod rule;
 mod spelling;
 #[cfg(test)]
 mod tests;

@@ -1,10 +1,12 @@
 //! One tool as a list defines it, and the page that it stands on.
 
 use std::borrow::Cow;
+use std::sync::OnceLock;
 
 use crate::jsonrpc::{Kind, Node, Tree, folded};
 use crate::mcp::catalog::Cursor;
 use crate::mcp::refusal::Refusal;
+use crate::mcp::schema::{self, Bounds, Compiled};
 
 /// Members of the result and of a tool that decide something: another spelling of one is read by some and not by
 /// others.
@@ -34,6 +36,8 @@ pub(super) struct Definition {
     pub(super) annotations: Annotations,
     /// Why nobody can rely on it.
     pub(super) defect: Option<Refusal>,
+    /// The schema, read when the tool is first called: most of a list never are.
+    compiled: OnceLock<Result<Compiled, schema::Error>>,
 }
 
 impl Definition {
@@ -55,8 +59,17 @@ impl Definition {
     /// Takes over what was worked out for the same text before.
     pub(super) fn inherit(&mut self, before: Definition) {
         if self.input == before.input {
-            self.input = before.input;
+            self.compiled = before.compiled;
         }
+    }
+
+    /// What its arguments are checked with.
+    pub(super) fn schema(&self) -> Result<&Compiled, &schema::Error> {
+        let read = || match &self.input {
+            Some(input) => schema::compile(input, Bounds::DEFAULT),
+            None => Err(schema::Error::none()),
+        };
+        self.compiled.get_or_init(read).as_ref()
     }
 }
 

@@ -17,13 +17,14 @@ use std::collections::{HashMap, HashSet};
 use crate::jsonrpc::{Node, Raw, Tree, folded};
 use crate::mcp::catalog::definition::Definition;
 use crate::mcp::refusal::Refusal;
+use crate::mcp::schema::{self, Compiled};
 
 pub use crate::mcp::catalog::definition::Annotations;
 
 /// Most tools that are known at once.
 const MAX_TOOLS: usize = 10_000;
 /// Most bytes of definitions that are kept.
-const MAX_BYTES: usize = 64 << 20;
+const MAX_BYTES: usize = 16 << 20;
 /// Most values and names in one answer.
 const MAX_NODES: usize = 4 << 20;
 
@@ -73,6 +74,11 @@ impl Catalog {
         self.tools.get(tool).map(|definition| definition.annotations)
     }
 
+    /// Whether a list has shown the tool.
+    pub(super) fn knows(&self, tool: &str) -> bool {
+        self.tools.contains_key(tool)
+    }
+
     /// Why a tool of this name cannot be called, as far as the lists say.
     pub(super) fn refuse(&self, tool: &str) -> Option<Refusal> {
         match self.tools.get(tool) {
@@ -80,6 +86,11 @@ impl Catalog {
             None if self.complete => Some(Refusal::unknown_tool(tool)),
             None => None,
         }
+    }
+
+    /// What arguments of a tool are checked with; `None` when no list has shown it.
+    pub(super) fn schema(&self, tool: &str) -> Option<Result<&Compiled, &schema::Error>> {
+        self.tools.get(tool).map(Definition::schema)
     }
 
     /// Learns from the result of a `tools/list`. `is_hidden` says which tools the policy does not show; `modern`

@@ -12,9 +12,19 @@ pub struct Error {
     pub what: What,
 }
 
+impl Error {
+    /// That there is no schema at all.
+    pub(in crate::mcp) fn none() -> Self {
+        Error { at: String::new(), what: What::Absent }
+    }
+}
+
 /// What can be wrong with a schema.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum What {
+    /// There is none.
+    #[error("the list has no inputSchema for it")]
+    Absent,
     /// No JSON, or more of it than is read.
     #[error("{0}")]
     Unreadable(TreeError),

@@ -55,7 +55,7 @@ pub enum GaveUp {
     #[error("there is a number in them that no program holds")]
     Number,
     /// A pattern that cannot be used.
-    #[error("the tool's schema has {0} for them")]
+    #[error("a pattern of the tool's schema is {0}")]
     Pattern(PatternError),
 }
 

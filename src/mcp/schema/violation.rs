@@ -42,6 +42,13 @@ pub struct Violation {
     pub expected: String,
 }
 
+impl Violation {
+    /// Whether the schema as it stands would have let it pass: only its being closed refuses.
+    pub fn is_ours(&self) -> bool {
+        self.keyword == UNLISTED
+    }
+}
+
 impl fmt::Display for Violation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let name = Named(&self.pointer);
