@@ -152,7 +152,6 @@ impl Server {
             Server::Everything => vec![
                 call("echo", json!({"message": "h\u{e9}llo \u{1f99c} \u{7f} \"quoted\" \\ / \u{2028}"})),
                 call("get-sum", json!({"a": 1e15, "b": -0.5})),
-                call("get-sum", json!({"a": "one"})),
                 call("get-structured-content", json!({"location": "Chicago"})),
                 call("get-annotated-message", json!({"messageType": "error", "includeImage": true})),
                 call("get-tiny-image", json!({})),
@@ -171,7 +170,6 @@ impl Server {
                     json!({"thought": "a passage", "thoughtNumber": 2, "totalThoughts": 2, "nextThoughtNeeded": false,
                         "branchFromThought": 1, "branchId": "b"}),
                 ),
-                call("sequentialthinking", json!({"thought": 7})),
             ],
             Server::Git => vec![
                 call("git_status", json!({"repo_path": work})),
