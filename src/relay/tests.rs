@@ -17,6 +17,8 @@ use crate::policy::tools::{ToolDefault, ToolPattern, Tools, UnknownFields};
 use crate::policy::{Arguments, Audit, OnFailure, Protocol, Stdout, Sync};
 use crate::relay::{Ends, Notice, Relay, Settings, start};
 
+mod lists;
+
 /// A log in memory that fails on demand.
 #[derive(Default)]
 struct List {

@@ -91,8 +91,9 @@ impl Server {
         let mut plan = json!({"env": {}, "roots": [], "calls": [], "resources": [], "prompts": []});
         let mut calls = self.calls(&stage.workspace());
         if client == Client::Python("2026-07-28") {
-            // It never says to a legacy server that it has roots, and so this tool is not on the list.
-            calls.retain(|call| call["tool"] != "get-roots-list");
+            // It never says to a legacy server that it has roots, or can ask its user: so these are not on the list.
+            let absent = ["get-roots-list", "trigger-elicitation-request"];
+            calls.retain(|call| !absent.iter().any(|tool| call["tool"] == *tool));
         }
         plan["calls"] = Value::Array(calls);
         match self {
