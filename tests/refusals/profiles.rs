@@ -69,9 +69,9 @@ fn an_unknown_variable_is_an_error() {
 fn a_key_that_nothing_enforces_is_refused() {
     let ground = Ground::new();
     for (lines, key) in [
-        ("[network]\nallow = [\"api.github.com:443\"]\n", "network"),
+        ("[network]\nunix = [\"/run/x.sock\"]\n", "network"),
         ("[tools]\nask = [\"write_file\"]\n", "ask"),
-        ("[tools.rule.read_file]\ntimeout = \"10s\"\n", "rule"),
+        ("[tools]\ndefault = \"ask\"\n", "ask"),
         ("[confirm]\ntimeout = \"60s\"\n", "confirm"),
         ("[protocol]\npins = \"enforce\"\n", "pins"),
     ] {

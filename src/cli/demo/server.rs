@@ -98,7 +98,7 @@ fn serve(notes: &Path) -> io::Result<()> {
 
 fn tools() -> Vec<Value> {
     let hostile = attacks::all().map(|attack| {
-        let schema = json!({"type": "object"});
+        let schema = Victim::schema();
         json!({"name": attack.tool, "description": attack.title, "inputSchema": schema})
     });
     notes::tools().into_iter().chain(hostile).collect()

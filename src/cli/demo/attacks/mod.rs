@@ -15,6 +15,7 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 
 use crate::policy::reason::Reason;
 
@@ -42,6 +43,17 @@ pub(in crate::cli::demo) const TOKEN: &str = "DEMO_API_TOKEN";
 pub(in crate::cli::demo) const MEMORY: &str = "what only the client knows: ";
 
 impl Victim {
+    /// What a list says of it: the gate lets nothing else in.
+    pub(in crate::cli::demo) fn schema() -> Value {
+        let number = json!({"type": "integer", "minimum": 0});
+        json!({
+            "type": "object",
+            "properties": {
+                "home": {"type": "string"}, "pid": number, "address": number, "length": number, "port": number,
+            },
+        })
+    }
+
     /// The folder that the server is for.
     pub(in crate::cli::demo) fn notes(&self) -> PathBuf {
         self.home.join("notes")
