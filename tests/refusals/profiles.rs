@@ -69,7 +69,6 @@ fn an_unknown_variable_is_an_error() {
 fn a_key_that_nothing_enforces_is_refused() {
     let ground = Ground::new();
     for (lines, key) in [
-        ("[network]\nunix = [\"/run/x.sock\"]\n", "network"),
         ("[tools]\nask = [\"write_file\"]\n", "ask"),
         ("[tools]\ndefault = \"ask\"\n", "ask"),
         ("[confirm]\ntimeout = \"60s\"\n", "confirm"),
