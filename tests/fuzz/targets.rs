@@ -16,7 +16,7 @@ use caponier::mcp::schema::{Bounds, Unlisted, Verdict, compile};
 use caponier::policy::argument::{ArgumentPath, ArgumentRule, HostRule};
 use caponier::policy::grant::{Origin, Stated};
 use caponier::policy::network::Network;
-use caponier::policy::tools::{ToolRule, Tools};
+use caponier::policy::tools::{ToolRule, Tools, UnknownFields};
 use caponier::policy::{Arguments, Protocol, Stdout};
 use serde_json::Value;
 
@@ -74,7 +74,12 @@ fn gate() -> Gate {
         refuse_outside: true,
         disk: Arc::new(Empty),
     };
-    let protocol = Protocol { max_message: 16 << 20, max_depth: 64, stdout: Stdout::Strict };
+    let protocol = Protocol {
+        max_message: 16 << 20,
+        max_depth: 64,
+        stdout: Stdout::Strict,
+        unknown_fields: UnknownFields::Reject,
+    };
     Gate::new(&tools, &protocol, ground).expect("a gate")
 }
 
