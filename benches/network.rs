@@ -250,15 +250,18 @@ fn side_by_side(place: &Place, told: &mut Value) -> io::Result<()> {
     let ours = penned(place, &curl)?;
     // The first request pays for what is set up once.
     let time = |command: &[OsString]| -> io::Result<f64> {
-        let output = Command::new(&command[0])
+        let mut child = Command::new(&command[0])
             .args(&command[1..])
             .env("HOME", place.home.path())
             .current_dir(place.work())
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
-            .spawn()?
-            .wait_with_output()?;
+            .spawn()?;
+        // Its end would end the session.
+        let stdin = child.stdin.take();
+        let output = child.wait_with_output()?;
+        drop(stdin);
         let text = String::from_utf8_lossy(&output.stderr).into_owned();
         let times: Vec<f64> =
             text.lines().filter_map(|line| line.strip_prefix("TIME ")?.parse::<f64>().ok()).collect();

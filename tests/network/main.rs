@@ -5,18 +5,26 @@
 //! afterwards. C programs and scripts lie in `programs/`; real clients come from Debian and from `scripts/peers.sh`.
 
 #![allow(clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
-#![allow(dead_code, reason = "what comes next uses the rest")]
 
 #[path = "../pen/mod.rs"]
 mod pen;
 
 #[path = "../interop/peers.rs"]
+#[allow(dead_code, reason = "shared with the interoperability tests")]
 mod peers;
 
+mod addresses;
 mod certificates;
+mod clients;
 mod grammar;
 mod ground;
+mod hello;
+mod limits;
+mod names;
+mod own;
 mod resolver;
+mod semantics;
 mod site;
+mod sockets;
 mod visit;
 mod world;

@@ -21,15 +21,9 @@ pub(crate) struct Resolver {
 #[derive(Default)]
 struct State {
     /// What is left to say about a name; the last one stays.
-    zone: HashMap<String, Vec<Reply>>,
+    zone: HashMap<String, Vec<Vec<IpAddr>>>,
     asked: Vec<(String, u16)>,
     heard: Vec<Vec<u8>>,
-}
-
-#[derive(Clone)]
-enum Reply {
-    Addresses(Vec<IpAddr>),
-    Silence,
 }
 
 impl Resolver {
@@ -64,15 +58,10 @@ impl Resolver {
 
     /// A name with other addresses each time it is asked for, IPv4 and IPv6 counted as one question.
     pub(crate) fn answers_in_turn(&self, name: &str, turns: &[&[&str]]) {
-        let parse = |addresses: &&[&str]| {
-            Reply::Addresses(addresses.iter().map(|address| address.parse().expect("an address")).collect())
+        let parse = |addresses: &&[&str]| -> Vec<IpAddr> {
+            addresses.iter().map(|address| address.parse().expect("an address")).collect()
         };
         self.lock().zone.insert(name.to_owned(), turns.iter().map(parse).collect());
-    }
-
-    /// A name about which it says nothing at all.
-    pub(crate) fn is_silent_about(&self, name: &str) {
-        self.lock().zone.insert(name.to_owned(), vec![Reply::Silence]);
     }
 
     /// Every name that it was asked for so far, as it was spelt.
@@ -142,12 +131,7 @@ fn answer(state: &Mutex<State>, message: &[u8]) -> Option<Vec<u8>> {
     let again = state.asked.iter().filter(|(asked, of)| *asked == name && *of == kind).count();
     state.asked.push((name.clone(), kind));
     let turns = state.zone.get(&name.to_ascii_lowercase());
-    let reply = turns.map(|turns| turns[again.min(turns.len() - 1)].clone());
-    let addresses = match reply {
-        Some(Reply::Silence) => return None,
-        Some(Reply::Addresses(addresses)) => Some(addresses),
-        None => None,
-    };
+    let addresses = turns.map(|turns| turns[again.min(turns.len() - 1)].clone());
     let mut out = message.get(..end)?.to_vec();
     let code = if addresses.is_some() { 0 } else { NXDOMAIN };
     // A response, recursion available, nothing truncated.
