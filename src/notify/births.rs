@@ -2,8 +2,8 @@
 //!
 //! Every fork asks the broker, which writes down when, by whom, and during which calls; the child's number is not known
 //! then. When a process is first seen, its start (`starttime`, `proc_pid_stat(5)`, in ticks of a hundredth of a second)
-//! and its parent tell which of those forks it was. Where several fit, it may be the work of all of them: never of
-//! fewer calls than it is.
+//! and its parent tell which of those forks it was; a fork whose child was found is nobody else's. Where several fit, it
+//! may be the work of all of them: never of fewer calls than it is.
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::time::Duration;
@@ -28,6 +28,8 @@ struct Fork {
     at: Duration,
     parent: u32,
     calls: Vec<u64>,
+    /// Its child was found.
+    found: bool,
 }
 
 /// Forks, and the processes that came of them.
@@ -55,7 +57,7 @@ impl Births {
             self.forgotten = true;
         }
         self.first.get_or_insert(at);
-        self.forks.push_back(Fork { at, parent, calls });
+        self.forks.push_back(Fork { at, parent, calls, found: false });
     }
 
     /// Whether this process was not seen before.
@@ -66,9 +68,29 @@ impl Births {
         self.known.insert(pid, started) != Some(started)
     }
 
-    fn of(&self, parent: u32, started: Duration) -> Born {
+    /// Finds the fork of a process that was not seen before.
+    fn of(&mut self, parent: u32, started: Duration) -> Born {
+        let born = self.candidates(parent, started);
         let end = started + TICK;
-        let own = || self.forks.iter().filter(|fork| fork.parent == parent && fork.at < end);
+        let may_be = |fork: &&mut Fork| {
+            fork.parent == parent && !fork.found && fork.at < end && fork.at + OLD >= started
+        };
+        if let Born::During(calls) = &born {
+            // Where candidates differ, none is crossed out. Where they do not, it does not matter which of them it was.
+            let near = |fork: &&mut Fork| fork.at + TICK >= started;
+            let differs = self.forks.iter_mut().filter(may_be).filter(near).any(|fork| fork.calls != *calls);
+            let same = self.forks.iter_mut().filter(may_be).rfind(|fork| fork.calls == *calls);
+            if let Some(fork) = same.filter(|_| !differs) {
+                fork.found = true;
+            }
+        }
+        born
+    }
+
+    fn candidates(&self, parent: u32, started: Duration) -> Born {
+        let end = started + TICK;
+        let left = |fork: &&Fork| fork.parent == parent && !fork.found && fork.at < end;
+        let own = || self.forks.iter().filter(left);
         let last = own().rfind(|fork| fork.at < started);
         let mut during: BTreeSet<u64> = own().filter(|fork| fork.at >= started).flat_map(calls).collect();
         let in_tick = own().any(|fork| fork.at >= started);
@@ -136,8 +158,8 @@ mod tests {
 
     #[test]
     fn a_child_is_of_its_parents_last_fork() {
-        let births = births(&[(1_003, 7, &[1]), (1_500, 7, &[2]), (1_501, 8, &[3])]);
-        assert_eq!(births.of(7, ms(1_000)), during(&[1]), "its own tick");
+        let mut births = births(&[(1_003, 7, &[1]), (1_500, 7, &[2]), (1_501, 8, &[3])]);
+        assert_eq!(births.candidates(7, ms(1_000)), during(&[1]), "its own tick");
         assert_eq!(births.of(7, ms(1_040)), during(&[1]), "a slow fork");
         assert_eq!(births.of(7, ms(1_500)), during(&[2]));
         assert_eq!(births.of(8, ms(1_500)), during(&[3]));
@@ -145,13 +167,23 @@ mod tests {
 
     #[test]
     fn forks_that_cannot_be_told_apart_count_all() {
-        let births = births(&[(1_009, 7, &[1]), (1_012, 7, &[2])]);
+        let mut births = births(&[(1_009, 7, &[1]), (1_012, 7, &[2])]);
         assert_eq!(births.of(7, ms(1_010)), during(&[1, 2]));
     }
 
     #[test]
+    fn a_fork_whose_child_was_found_is_nobody_elses() {
+        let mut births = births(&[(1_001, 7, &[1])]);
+        assert_eq!(births.of(7, ms(1_000)), during(&[1]));
+        births.forked(ms(1_004), 7, vec![2]);
+        births.forked(ms(1_005), 7, vec![1, 2]);
+        assert_eq!(births.of(7, ms(1_000)), during(&[1, 2]));
+        assert_eq!(births.of(7, ms(1_000)), during(&[1, 2]), "nobody knows which of the two was found");
+    }
+
+    #[test]
     fn an_adopted_process_is_of_any_fork_of_its_time() {
-        let births = births(&[(1_000, 7, &[1]), (1_001, 9, &[]), (5_000, 7, &[2])]);
+        let mut births = births(&[(1_000, 7, &[1]), (1_001, 9, &[]), (5_000, 7, &[2])]);
         assert_eq!(births.of(1, ms(1_000)), during(&[1]));
         assert_eq!(births.of(1, ms(3_000)), during(&[]));
     }
