@@ -102,8 +102,9 @@ impl Drop for Crossing {
         if self.told {
             let ending = Ending {
                 host: self.host.clone().or(self.target.host.clone()),
-                up: self.up.load(Ordering::Relaxed),
-                down: self.down.load(Ordering::Relaxed),
+                backend: Backend::Verify,
+                up: Some(self.up.load(Ordering::Relaxed)),
+                down: Some(self.down.load(Ordering::Relaxed)),
                 duration_us: u64::try_from(self.since.elapsed().as_micros()).unwrap_or(u64::MAX),
                 cause: self.cause,
             };

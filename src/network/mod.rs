@@ -11,6 +11,7 @@
 
 mod book;
 mod crossing;
+mod direct;
 mod hello;
 mod passage;
 mod pump;
@@ -37,6 +38,7 @@ use tokio::sync::oneshot;
 use crate::event::Emitter;
 use crate::network::book::Book;
 use crate::network::crossing::Crossing;
+use crate::network::direct::Direct;
 use crate::network::passage::Pending;
 use crate::network::rates::Rates;
 use crate::policy::address::{Place, canonical, place};
@@ -44,7 +46,7 @@ use crate::policy::host::Name;
 use crate::policy::network::Network;
 use crate::policy::reason::Reason;
 use crate::policy::verdict::{Denial, Layer, Remedy};
-use crate::sys::{errno, tcp};
+use crate::sys::{diag, errno, tcp};
 
 pub use crate::network::record::Asker;
 
@@ -122,6 +124,7 @@ pub(crate) struct Shared {
     /// What `getpeername` says of a socket that leads to us, by its cookie.
     peers: Mutex<HashMap<u64, SocketAddr>>,
     live: AtomicU32,
+    direct: Direct,
     passage: SocketAddr,
     passage6: Option<SocketAddr>,
     resolver: SocketAddr,
@@ -153,6 +156,7 @@ impl Broker {
         // A machine without IPv6 needs none.
         let passage6 = listener(Ipv6Addr::LOCALHOST.into()).ok();
         let resolver = listener(Ipv4Addr::LOCALHOST.into())?;
+        let (direct, ends) = Direct::new(diag::ends());
         let shared = Arc::new(Shared {
             rates: Mutex::new(Rates::new(policy.rate)),
             policy,
@@ -161,6 +165,7 @@ impl Broker {
             doors: Mutex::default(),
             peers: Mutex::default(),
             live: AtomicU32::new(0),
+            direct,
             passage: passage.local_addr()?,
             passage6: passage6.as_ref().map(TcpListener::local_addr).transpose()?,
             resolver: resolver.local_addr()?,
@@ -172,6 +177,12 @@ impl Broker {
             .max_blocking_threads(upstream::LOOKUPS)
             .build()?;
         let handle = runtime.handle().clone();
+        let settling = Arc::downgrade(&shared);
+        shared.emitter.calls().settle_with(Box::new(move || {
+            if let Some(shared) = settling.upgrade() {
+                shared.settle_direct();
+            }
+        }));
         let (stop, stopped) = oneshot::channel();
         let own = Arc::clone(&shared);
         let run = move || {
@@ -180,9 +191,13 @@ impl Broker {
                 for listener in passages.chain([resolver]) {
                     passage::accept(&own, listener);
                 }
+                if let Some(ends) = ends {
+                    direct::hear(&own, ends);
+                }
                 // Dropped without a word: the session is over too.
                 let _ = stopped.await;
             });
+            own.end_all_direct();
             // What still runs is cut off, and says so in the log; a look-up that hangs is left behind.
             runtime.shutdown_background();
         };
@@ -213,6 +228,22 @@ impl Broker {
     /// What `getpeername` says of a socket that leads to us.
     pub fn peer(&self, cookie: u64) -> Option<SocketAddr> {
         lock(&self.shared.peers).get(&cookie).copied()
+    }
+
+    /// Connects a socket itself, where `at` is the target as the socket knows it. Blocks when the socket does. An errno; 0 is
+    /// success.
+    pub fn connect_directly(
+        &self,
+        socket: BorrowedFd<'_>,
+        asker: Asker,
+        target: Target,
+        at: SocketAddr,
+    ) -> i32 {
+        let cookie = tcp::cookie(socket).unwrap_or(0);
+        self.shared.begin_direct(cookie, asker, target, at);
+        let errno = tcp::connect(socket, at).map_or_else(|error| errno::of(&error), |()| 0);
+        self.shared.attempted_direct(cookie, errno, tcp::local(socket).ok());
+        errno
     }
 
     /// Leads a socket to the resolver.

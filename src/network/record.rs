@@ -28,8 +28,9 @@ pub struct Record<'a> {
 /// How a connection ended.
 pub(super) struct Ending {
     pub(super) host: Option<String>,
-    pub(super) up: u64,
-    pub(super) down: u64,
+    pub(super) backend: Backend,
+    pub(super) up: Option<u64>,
+    pub(super) down: Option<u64>,
     pub(super) duration_us: u64,
     pub(super) cause: &'static str,
 }
@@ -118,9 +119,9 @@ impl Record<'_> {
             host: ending.host,
             port: target.address.port(),
             address: target.address.ip().to_string(),
-            backend: Backend::Verify,
-            bytes_up: Some(ending.up),
-            bytes_down: Some(ending.down),
+            backend: ending.backend,
+            bytes_up: ending.up,
+            bytes_down: ending.down,
             duration_us: ending.duration_us,
             cause: ending.cause,
             pid: asker.pid,

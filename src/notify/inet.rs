@@ -47,7 +47,9 @@ impl Broker {
         // now, it is led to where nobody listens.
         if !tcp::is_idle(socket.copy.as_fd()).unwrap_or(false) {
             let at = network.nowhere(socket.copy.as_fd());
-            return self.connect_itself(notification, socket.copy, at);
+            return self.connect_itself(notification, socket.copy, move |copy| {
+                tcp::connect(copy.as_fd(), at).map_or_else(|error| errno::of(&error), |()| 0)
+            });
         }
         match network.judge(asked) {
             Err(refused) => self.refuse_connection(&network, &asker, asked, &refused),
@@ -60,7 +62,9 @@ impl Broker {
                     return Reply::errno(libc::EIO);
                 }
                 let at = as_known(socket.domain, target.address);
-                self.connect_itself(notification, socket.copy, at)
+                self.connect_itself(notification, socket.copy, move |copy| {
+                    network.connect_directly(copy.as_fd(), asker, target, at)
+                })
             }
             Ok(Way::Verify(target, names)) => {
                 if let Err(refused) = network.admit(&target) {
@@ -243,9 +247,12 @@ impl Broker {
     }
 
     /// Connects the server's socket itself: at once when it does not wait, on a thread of its own when it does.
-    fn connect_itself(&mut self, notification: &Notification, copy: OwnedFd, at: SocketAddr) -> Reply {
-        let connect =
-            move |copy: &OwnedFd| tcp::connect(copy.as_fd(), at).map_or_else(|e| errno::of(&e), |()| 0);
+    fn connect_itself(
+        &mut self,
+        notification: &Notification,
+        copy: OwnedFd,
+        connect: impl FnOnce(&OwnedFd) -> i32 + Send + 'static,
+    ) -> Reply {
         if tcp::is_nonblocking(copy.as_fd()).unwrap_or(false) {
             return self.connected(Connected::Now(connect(&copy)));
         }

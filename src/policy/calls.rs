@@ -5,7 +5,7 @@
 //! relay (which begins and ends calls) and the broker (which attributes accesses), so it is one small lock.
 
 use std::collections::{BTreeSet, HashMap};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use serde::Serialize;
 
@@ -28,8 +28,9 @@ pub struct Summary {
     pub files_read: u64,
     /// Distinct files written, created, removed or renamed.
     pub files_written: u64,
-    /// Distinct hosts that bytes went to or came from, or that were connected to.
-    pub hosts: u64,
+    /// Hosts that were connected to, or that bytes went to or came from, each with its bytes; in the order in which
+    /// they came up.
+    pub hosts: Vec<HostBytes>,
     /// Bytes sent to hosts while it was in flight, whenever the connection was made.
     pub bytes_up: u64,
     /// Bytes received from hosts while it was in flight.
@@ -39,6 +40,22 @@ pub struct Summary {
     /// Refusals, of any layer.
     pub denied: u64,
 }
+
+/// One host in the summary of a call.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct HostBytes {
+    /// Its name, or its address.
+    pub host: String,
+    /// Bytes that went to it.
+    pub bytes_up: u64,
+    /// Bytes that came from it.
+    pub bytes_down: u64,
+}
+
+/// Hosts that are told apart in one call; the rest is one entry.
+const MOST_HOSTS: usize = 256;
+/// The entry of the rest.
+const OTHERS: &str = "(others)";
 
 /// What an access adds to the summaries of the calls in flight.
 #[derive(Debug, Clone, Copy)]
@@ -70,16 +87,19 @@ struct Flight {
     call: u64,
     read: BTreeSet<u64>,
     written: BTreeSet<u64>,
-    hosts: BTreeSet<u64>,
     summary: Summary,
 }
 
 /// The calls in flight of one session.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct InFlight {
     flights: Mutex<Vec<Flight>>,
     births: Mutex<Births>,
+    settle: OnceLock<Settle>,
 }
+
+/// Counts what moved since it was last asked, by [`InFlight::touch`].
+pub type Settle = Box<dyn Fn() + Send + Sync>;
 
 /// Processes, and the calls during which they were started.
 #[derive(Debug, Default)]
@@ -104,13 +124,21 @@ impl Births {
 const BIRTHS: usize = 16_384;
 
 impl InFlight {
+    /// From now on `settle` is asked before a call begins and before one ends, so that what it alone can count goes to
+    /// the calls that were in flight. The first one stays.
+    pub fn settle_with(&self, settle: Settle) {
+        let _ = self.settle.set(settle);
+    }
+
     /// A call begins; `call` is its running number.
     pub fn begin(&self, call: u64) {
+        self.settled();
         self.lock().push(Flight { call, ..Flight::default() });
     }
 
     /// A call ends: what it touched. An unknown number gives an empty summary.
     pub fn end(&self, call: u64) -> Summary {
+        self.settled();
         let mut flights = self.lock();
         match flights.iter().position(|flight| flight.call == call) {
             Some(at) => flights.remove(at).summary,
@@ -182,7 +210,7 @@ impl InFlight {
                 Touch::Read(path) => count(&mut flight.read, &mut flight.summary.files_read, path),
                 Touch::Write(path) => count(&mut flight.written, &mut flight.summary.files_written, path),
                 Touch::Host { host, up, down } => {
-                    count(&mut flight.hosts, &mut flight.summary.hosts, host);
+                    count_host(&mut flight.summary.hosts, host, up, down);
                     flight.summary.bytes_up = flight.summary.bytes_up.saturating_add(up);
                     flight.summary.bytes_down = flight.summary.bytes_down.saturating_add(down);
                 }
@@ -196,9 +224,33 @@ impl InFlight {
         self.births.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn settled(&self) {
+        if let Some(settle) = self.settle.get() {
+            settle();
+        }
+    }
+
     fn lock(&self) -> MutexGuard<'_, Vec<Flight>> {
         // The list is valid after every statement above, so a panic elsewhere leaves nothing to repair.
         self.flights.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn count_host(hosts: &mut Vec<HostBytes>, host: &str, up: u64, down: u64) {
+    let is_known = |one: &HostBytes| one.host == host;
+    let at = match hosts.iter().position(is_known) {
+        Some(at) => at,
+        None => {
+            let host = if hosts.len() < MOST_HOSTS { host } else { OTHERS };
+            hosts.iter().position(|one| one.host == host).unwrap_or_else(|| {
+                hosts.push(HostBytes { host: host.to_owned(), bytes_up: 0, bytes_down: 0 });
+                hosts.len() - 1
+            })
+        }
+    };
+    if let Some(one) = hosts.get_mut(at) {
+        one.bytes_up = one.bytes_up.saturating_add(up);
+        one.bytes_down = one.bytes_down.saturating_add(down);
     }
 }
 
@@ -272,7 +324,35 @@ mod tests {
         calls.touch(Touch::Host { host: "a.com", up: 1, down: 5 });
         calls.touch(Touch::Host { host: "b.com", up: 0, down: 0 });
         let (first, second) = (calls.end(1), calls.end(2));
-        assert_eq!((first.hosts, first.bytes_up, first.bytes_down), (2, 11, 5));
-        assert_eq!((second.hosts, second.bytes_up, second.bytes_down), (2, 1, 5));
+        assert_eq!((first.bytes_up, first.bytes_down), (11, 5));
+        assert_eq!((second.bytes_up, second.bytes_down), (1, 5));
+        let a = |up| HostBytes { host: "a.com".into(), bytes_up: up, bytes_down: 5 };
+        let b = HostBytes { host: "b.com".into(), bytes_up: 0, bytes_down: 0 };
+        assert_eq!((first.hosts, second.hosts), (vec![a(11), b.clone()], vec![a(1), b]));
+    }
+
+    #[test]
+    fn hosts_beyond_the_cap_are_one_entry() {
+        let calls = InFlight::default();
+        calls.begin(1);
+        for at in 0..MOST_HOSTS + 10 {
+            calls.touch(Touch::Host { host: &format!("{at}.com"), up: 1, down: 0 });
+        }
+        let hosts = calls.end(1).hosts;
+        assert_eq!(hosts.len(), MOST_HOSTS + 1);
+        assert_eq!((hosts[MOST_HOSTS].host.as_str(), hosts[MOST_HOSTS].bytes_up), (OTHERS, 10));
+    }
+
+    #[test]
+    fn what_only_another_can_count_is_settled_at_the_edges_of_calls() {
+        let calls = std::sync::Arc::new(InFlight::default());
+        let (own, asked) = (std::sync::Arc::downgrade(&calls), std::sync::atomic::AtomicU64::new(0));
+        calls.settle_with(Box::new(move || {
+            let up = 10 * (1 + asked.fetch_add(1, std::sync::atomic::Ordering::Relaxed));
+            own.upgrade().unwrap().touch(Touch::Host { host: "a.com", up, down: 0 });
+        }));
+        calls.begin(1);
+        calls.begin(2);
+        assert_eq!((calls.end(1).bytes_up, calls.end(2).bytes_up), (20 + 30, 30 + 40));
     }
 }

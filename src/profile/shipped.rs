@@ -20,9 +20,12 @@ macro_rules! shipped {
 /// Every shipped profile, by name.
 pub const ALL: &[Shipped] = shipped![
     "base",
+    "context7",
     "everything",
+    "fetch",
     "filesystem",
     "git",
+    "github",
     "memory",
     "runtime/node",
     "runtime/python",

@@ -86,6 +86,28 @@ fn memory_keeps_its_graph_in_a_home_that_lasts() {
 }
 
 #[test]
+fn only_what_needs_a_host_has_one_and_fetch_has_none_of_its_own() {
+    let mut user = user();
+    let hosts = |user: &User, name: &str| -> Vec<String> {
+        let network = user.resolve(name).unwrap().policy.network;
+        assert!(network.local.is_empty() && network.listen.is_empty(), "{name}");
+        network.allow.iter().map(|grant| format!("{}:{}", grant.host, grant.port)).collect()
+    };
+    for shipped in shipped::ALL {
+        let expected: &[&str] = match shipped.name {
+            "context7" => &["context7.com:443"],
+            "github" => &["api.github.com:443", "raw.githubusercontent.com:443"],
+            _ => &[],
+        };
+        assert_eq!(hosts(&user, shipped.name), expected, "{}", shipped.name);
+    }
+    user.flags.host = vec!["example.com:443".into()];
+    assert_eq!(hosts(&user, "fetch"), ["example.com:443"]);
+    let fetch = user.resolve("fetch").unwrap().policy;
+    assert!(fetch.process.execute.iter().any(|grant| grant.path == user.at("bin/node")));
+}
+
+#[test]
 fn a_profile_of_the_users_own_takes_the_shipped_ones_place() {
     let user = user();
     user.profile("time", "description = \"mine\"");

@@ -107,7 +107,7 @@ function callChips(node) {
   if (outcome !== "ok") made.push(chip(plain(outcome).replace("_", " "), outcome === "denied" ? "bad" : "warn"));
   const summary = (end && end.summary) || {};
   if (summary.files_written) made.push(chip(summary.files_written + " written", "mute"));
-  if (summary.hosts) made.push(chip(many(summary.hosts, "host"), "mute"));
+  if (summary.hosts && summary.hosts.length) made.push(chip(many(summary.hosts.length, "host"), "mute"));
   if (summary.files_read && made.length < 2) made.push(chip(summary.files_read + " read", "mute"));
   made.push(make("span", "offset", span(end && end.duration_us !== undefined ? end.duration_us / 1000 : node.end - node.at)));
   return made;
