@@ -5,6 +5,7 @@
 pub mod audit;
 mod demo;
 pub mod diagnostic;
+pub mod doctor;
 pub mod exit;
 pub mod learn;
 pub mod profile;
@@ -37,6 +38,8 @@ enum Command {
     /// The server of the demo
     #[command(name = demo::SERVER, hide = true)]
     DemoServer(demo::server::ServerArgs),
+    /// Tell what this kernel and container allow
+    Doctor(doctor::DoctorArgs),
     /// Work with profiles
     Profile(profile::ProfileArgs),
     /// Propose a profile from what recorded sessions did
@@ -67,6 +70,7 @@ pub fn main() -> ExitCode {
         Command::Run(args) => run::run(args),
         Command::Demo(args) => demo::run(&args),
         Command::DemoServer(args) => demo::server::run(&args),
+        Command::Doctor(args) => doctor::run(&args),
         Command::Profile(args) => around(|around| profile::run(args, around)),
         Command::Learn(args) => around(|around| learn::run(&args, around)),
         Command::Audit(args) => around(|around| audit::run(&args, &around.directories)),

@@ -5,10 +5,10 @@
 use std::os::fd::AsFd as _;
 
 use crate::policy::{Require, Requirement};
-use crate::sys::{descriptor, errno, landlock};
+use crate::sys::{descriptor, errno, landlock, seccomp};
 
 /// ABI 6 scopes signals and abstract sockets.
-const SCOPED: u32 = 6;
+pub const SCOPED: u32 = 6;
 
 /// What was found.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,6 +55,30 @@ pub enum Unmet {
     },
 }
 
+/// Whether notifications can be had: a thread that ends at once installs a program that allows everything, with a
+/// listener.
+///
+/// # Errors
+/// Why not, in words.
+pub fn may_be_notified() -> Result<(), String> {
+    const RETURN: u16 = (libc::BPF_RET | libc::BPF_K) as u16;
+    const ALLOW: u32 = 0x7fff_0000;
+    let tried = std::thread::spawn(|| {
+        nix::sys::prctl::set_no_new_privs()?;
+        seccomp::install_with_listener(&[seccomp::Instruction { code: RETURN, jt: 0, jf: 0, k: ALLOW }])
+    });
+    match tried.join() {
+        Ok(Ok(_)) => Ok(()),
+        Ok(Err(error)) => {
+            let name = errno::name(errno::of(&error));
+            Err(format!(
+                "a seccomp listener is refused ({name}): another one is above us, or a container forbids it"
+            ))
+        }
+        Err(_) => Err("a seccomp listener could not be tried".to_owned()),
+    }
+}
+
 /// Whether a descriptor of `pid`'s, a process below us, can be copied: the network rests on it.
 ///
 /// # Errors
@@ -62,11 +86,17 @@ pub enum Unmet {
 pub fn may_copy_descriptors(pid: u32) -> Result<(), String> {
     let pidfd = descriptor::pidfd_open(pid)
         .map_err(|error| format!("pidfd_open is refused ({})", errno::name(errno::of(&error))))?;
-    // Its stdin: there is one until the server closes it, which it cannot have done yet.
-    descriptor::pidfd_getfd(pidfd.as_fd(), 0).map(|_| ()).map_err(|error| {
-        let name = errno::name(errno::of(&error));
-        format!("pidfd_getfd is refused ({name}), by a container's filter or by kernel.yama.ptrace_scope")
-    })
+    match descriptor::pidfd_getfd(pidfd.as_fd(), 0) {
+        Ok(_) => Ok(()),
+        // It has no stdin: whether we may is asked first.
+        Err(error) if error.raw_os_error() == Some(libc::EBADF) => Ok(()),
+        Err(error) => {
+            let name = errno::name(errno::of(&error));
+            Err(format!(
+                "pidfd_getfd is refused ({name}), by a container's filter or by kernel.yama.ptrace_scope"
+            ))
+        }
+    }
 }
 
 impl Support {

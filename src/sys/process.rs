@@ -13,9 +13,10 @@ pub enum Fork {
     Parent(u32),
 }
 
-/// `fork(2)`, for `init` alone: it is single-threaded, so the child may go on as if nothing had happened.
+/// `fork(2)`, for `init` and for others with one thread: the child may go on as if nothing had happened.
 pub fn fork() -> io::Result<Fork> {
-    // SAFETY: no other thread exists in `init` (it is re-executed, and never starts one), so no lock can be held.
+    // SAFETY: by the contract no other thread exists (`init` is re-executed, and never starts one; `doctor` has not
+    // started one yet), so no lock can be held.
     match unsafe { libc::fork() } {
         0 => Ok(Fork::Child),
         pid => u32::try_from(pid).map(Fork::Parent).map_err(|_| io::Error::last_os_error()),

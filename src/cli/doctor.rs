@@ -1,0 +1,243 @@
+//! `caponier doctor`: what this kernel, and whatever we run in, let us hold.
+//!
+//! Each line was tried, with the rights that a run has, and never derived from a version number. Exit status: 0; 1 where
+//! nothing could be run here.
+
+use std::io::{IsTerminal as _, Write as _};
+use std::process::ExitCode;
+
+use clap::Args;
+use serde::Serialize;
+
+use crate::cli::diagnostic::{self, Style};
+use crate::policy::MIN_LANDLOCK_ABI;
+use crate::sandbox::support::{self, Support};
+use crate::session;
+use crate::sys::process::{self, Fork};
+
+/// Version of the JSON.
+const SCHEMA: u32 = 1;
+/// Where Yama says who may look into whom.
+const YAMA: &str = "/proc/sys/kernel/yama/ptrace_scope";
+
+/// `caponier doctor`.
+#[derive(Debug, Args)]
+pub struct DoctorArgs {
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// What was found.
+#[derive(Debug, Serialize)]
+struct Report {
+    version: u32,
+    kernel: String,
+    /// Whether a server can be run at all.
+    can_run: bool,
+    landlock: Landlock,
+    notify: Found,
+    pidfd_getfd: Found,
+    /// `null` without Yama.
+    yama_ptrace_scope: Option<u32>,
+    network: Network,
+}
+
+#[derive(Debug, Serialize)]
+struct Landlock {
+    /// `null`: none.
+    abi: Option<u32>,
+    /// The least that is asked for.
+    least: u32,
+    /// Signals and abstract sockets end at the pen (ABI 6).
+    scopes: bool,
+    why_not: Option<String>,
+}
+
+/// Something that was tried.
+#[derive(Debug, Serialize)]
+struct Found {
+    ok: bool,
+    why_not: Option<String>,
+}
+
+/// What a profile with hosts gets here.
+#[derive(Debug, Serialize)]
+struct Network {
+    /// As in `session.start`: `allow-list`, or `none`.
+    enforced: &'static str,
+    /// Bytes of connections that do not lead through us are counted.
+    counts_direct_bytes: bool,
+    why_not: Option<String>,
+}
+
+impl From<Result<(), String>> for Found {
+    fn from(tried: Result<(), String>) -> Self {
+        Found { ok: tried.is_ok(), why_not: tried.err() }
+    }
+}
+
+/// Runs `caponier doctor`.
+pub fn run(args: &DoctorArgs) -> ExitCode {
+    let report = look();
+    let text = if args.json { json(&report) } else { text(&report) };
+    match std::io::stdout().lock().write_all(text.as_bytes()) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => ExitCode::FAILURE,
+        _ => ExitCode::from(u8::from(!report.can_run)),
+    }
+}
+
+/// Tries everything with the rights that a supervisor has.
+fn look() -> Report {
+    let copied = session::give_up_capabilities().map_err(|error| error.to_string()).and_then(|()| copied());
+    let notify: Found = support::may_be_notified().into();
+    let pidfd_getfd: Found = copied.into();
+    let support = Support::probe();
+    let abi = support.landlock_abi.ok();
+    let why_not = pidfd_getfd.why_not.clone().or_else(|| notify.why_not.clone());
+    Report {
+        version: SCHEMA,
+        kernel: read("/proc/sys/kernel/osrelease").unwrap_or_default(),
+        can_run: abi.is_some_and(|abi| abi >= MIN_LANDLOCK_ABI) && notify.ok,
+        landlock: Landlock {
+            abi,
+            least: MIN_LANDLOCK_ABI,
+            scopes: abi.is_some_and(|abi| abi >= support::SCOPED),
+            why_not: support.landlock_abi.err().map(|errno| format!("the kernel says {errno}")),
+        },
+        network: Network {
+            enforced: if why_not.is_none() { "allow-list" } else { "none" },
+            counts_direct_bytes: crate::sys::diag::ends().is_ok(),
+            why_not,
+        },
+        notify,
+        pidfd_getfd,
+        yama_ptrace_scope: read(YAMA).and_then(|text| text.parse().ok()),
+    }
+}
+
+/// Whether we may copy a descriptor of a process below us that has no more rights than we have, like a server.
+fn copied() -> Result<(), String> {
+    let said = |error: std::io::Error| error.to_string();
+    let (mut ours, theirs) = std::io::pipe().map_err(said)?;
+    // There is one thread yet: a fork is whole.
+    match process::fork().map_err(said)? {
+        Fork::Child => {
+            drop(theirs);
+            // Until we are asked about, and the other end is closed.
+            let _ = std::io::Read::read(&mut ours, &mut [0; 1]);
+            process::exit_now(0)
+        }
+        Fork::Parent(child) => {
+            drop(ours);
+            let tried = support::may_copy_descriptors(child);
+            drop(theirs);
+            let _ = process::reap(true);
+            tried
+        }
+    }
+}
+
+fn read(path: &str) -> Option<String> {
+    Some(std::fs::read_to_string(path).ok()?.trim().to_owned())
+}
+
+fn json(report: &Report) -> String {
+    serde_json::to_string(report).unwrap_or_default() + "\n"
+}
+
+fn text(report: &Report) -> String {
+    let style = if std::io::stdout().is_terminal() { Style::stdout() } else { Style::PLAIN };
+    let line = |ok: bool, name: &str, what: String| {
+        let mark = if ok { style.paint("yes", 32) } else { style.paint("no ", 31) };
+        format!("{mark}  {name:12} {}\n", diagnostic::escape(&what))
+    };
+    let because = |why: &Option<String>, good: &str| why.clone().unwrap_or_else(|| good.to_owned());
+    let landlock = &report.landlock;
+    let abi = match landlock.abi {
+        Some(abi) if landlock.scopes => format!("ABI {abi}: files, TCP, signals"),
+        Some(abi) if abi >= landlock.least => format!("ABI {abi}: files, TCP; no signal scope (ABI 6)"),
+        Some(abi) => format!("ABI {abi}, {} is the least", landlock.least),
+        None => because(&landlock.why_not, "none"),
+    };
+    let yama = report.yama_ptrace_scope.map_or_else(String::new, |scope| format!(" (Yama: {scope})"));
+    let network = &report.network;
+    let direct =
+        if network.counts_direct_bytes { "" } else { "; bytes of direct connections are not counted" };
+    [
+        format!("caponier {} on Linux {}\n", env!("CARGO_PKG_VERSION"), diagnostic::escape(&report.kernel)),
+        line(landlock.abi.is_some_and(|abi| abi >= landlock.least), "landlock", abi),
+        line(
+            report.notify.ok,
+            "seccomp",
+            because(&report.notify.why_not, "notifications: every call off the allow-list is seen"),
+        ),
+        line(
+            report.pidfd_getfd.ok,
+            "pidfd_getfd",
+            because(&report.pidfd_getfd.why_not, "the broker can act on a server's sockets") + &yama,
+        ),
+        line(
+            network.why_not.is_none(),
+            "network",
+            match &network.why_not {
+                None => format!("hosts that a profile lists can be reached, and no others{direct}"),
+                Some(why) => format!("none, whatever a profile lists: {why}"),
+            },
+        ),
+        line(
+            report.can_run,
+            "run",
+            if report.can_run { "servers can be run here" } else { "nothing can be run here" }.to_owned(),
+        ),
+    ]
+    .concat()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn report(why_not: Option<String>) -> Report {
+        Report {
+            version: SCHEMA,
+            kernel: "6.18\u{1b}[2J".into(),
+            can_run: true,
+            landlock: Landlock { abi: Some(5), least: 4, scopes: false, why_not: None },
+            notify: Found { ok: true, why_not: None },
+            pidfd_getfd: Found { ok: why_not.is_none(), why_not: why_not.clone() },
+            yama_ptrace_scope: Some(2),
+            network: Network {
+                enforced: if why_not.is_none() { "allow-list" } else { "none" },
+                counts_direct_bytes: false,
+                why_not,
+            },
+        }
+    }
+
+    #[test]
+    fn what_is_missing_is_said_with_its_reason() {
+        let told = text(&report(Some("pidfd_getfd is refused (EPERM)".into())));
+        assert!(told.contains("no   pidfd_getfd  pidfd_getfd is refused (EPERM) (Yama: 2)\n"), "{told}");
+        assert!(
+            told.contains("no   network      none, whatever a profile lists: pidfd_getfd is refused"),
+            "{told}"
+        );
+        assert!(told.contains("yes  landlock     ABI 5: files, TCP; no signal scope (ABI 6)\n"), "{told}");
+        assert!(!told.contains('\u{1b}'), "{told:?}");
+        let good = text(&report(None));
+        assert!(
+            good.contains(
+                "yes  network      hosts that a profile lists can be reached, and no others; bytes of direct"
+            ),
+            "{good}"
+        );
+    }
+
+    #[test]
+    fn the_json_has_its_version() {
+        let value: serde_json::Value = serde_json::from_str(&json(&report(None))).unwrap();
+        assert_eq!((&value["version"], &value["network"]["enforced"]), (&1.into(), &"allow-list".into()));
+        assert_eq!(value["yama_ptrace_scope"], 2);
+    }
+}
