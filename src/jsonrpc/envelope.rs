@@ -18,7 +18,8 @@ const ERA: &str = "io.modelcontextprotocol/protocolVersion";
 /// Members of the envelope.
 const ENVELOPE: [&str; 6] = ["jsonrpc", "id", "method", "params", "result", "error"];
 /// Members of `params` that are read here.
-const PARAMS: [&str; 6] = ["name", "arguments", "_meta", "requestId", "cursor", "protocolVersion"];
+const PARAMS: [&str; 8] =
+    ["name", "arguments", "_meta", "requestId", "cursor", "protocolVersion", "task", "taskId"];
 
 /// Reads one line (without its line end) as a message or, where `limits` has batches, as several.
 ///
@@ -201,6 +202,8 @@ fn params<'a>(scanner: &mut Scanner<'a>) -> Result<Option<Params<'a>>, ScanError
             "requestId" => &mut params.request_id,
             "cursor" => &mut params.cursor,
             "protocolVersion" => &mut params.protocol_version,
+            "task" => &mut params.task,
+            "taskId" => &mut params.task_id,
             "_meta" => {
                 params.modern = meta(scanner)?;
                 return Ok(());

@@ -70,6 +70,10 @@ pub struct Params<'a> {
     pub request_id: Option<Raw<'a>>,
     /// `cursor`: which page of a list is asked for; none for the first.
     pub cursor: Option<Raw<'a>>,
+    /// `task` of a `tools/call`: the answer names a task, whose result is asked for later.
+    pub task: Option<Raw<'a>>,
+    /// `taskId`: which task is asked about.
+    pub task_id: Option<Raw<'a>>,
     /// `protocolVersion` of an `initialize`.
     pub protocol_version: Option<Raw<'a>>,
     /// Whether `_meta` carries the protocol version, as every request of the modern era does.

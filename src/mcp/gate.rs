@@ -4,10 +4,13 @@
 //! [`Gate::admit`] or [`Gate::arrive`]. The era is read off each request (design: `_meta` carries the version); a
 //! process that was sent `initialize` speaks a legacy version, whatever else it is sent.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::time::Instant;
 
-use crate::jsonrpc::{Body, Id, IdKey, Invocation, Limits, Message, Raw, Reply, Response, TOOLS_LIST};
+use crate::jsonrpc::{
+    Body, Id, IdKey, Invocation, Limits, Message, Raw, Reply, Response, TOOLS_LIST, members,
+};
 use crate::mcp::arguments::ground::Ground;
 use crate::mcp::arguments::{self, Arguments};
 use crate::mcp::caps;
@@ -22,6 +25,8 @@ use crate::policy::tools::Tools;
 
 /// The only version that has batches.
 const WITH_BATCHES: &str = "2025-03-26";
+/// Longest id of a task that is kept track of, in bytes.
+const MAX_TASK_ID: usize = 1024;
 /// Most messages in a batch.
 const MAX_BATCH: usize = 1000;
 
@@ -75,7 +80,7 @@ pub struct Arrival {
 /// A call that took too long.
 #[derive(Debug)]
 pub struct Expired {
-    /// The request: always a call.
+    /// The request: a call, or one for the result of a task.
     pub request: Request,
     /// Why it was ended.
     pub refusal: Refusal,
@@ -100,6 +105,8 @@ pub struct Gate {
     pending: Pending,
     /// What the server asked and the client has not answered.
     asked_by_server: HashMap<IdKey, u32>,
+    /// The tools whose calls became tasks, by the task's id.
+    tasks: HashMap<String, String>,
     calls: u64,
     /// `initialize` was asked.
     legacy: bool,
@@ -121,6 +128,7 @@ impl Gate {
             rates: Rates::new(tools),
             tools: tools.clone(),
             asked_by_server: HashMap::new(),
+            tasks: HashMap::new(),
             catalog: Catalog::default(),
             fields: Fields::new(tools, protocol),
             max_depth: protocol.max_depth,
@@ -242,8 +250,10 @@ impl Gate {
     /// The calls that are too late at `now`. An answer that comes to one of them is late from here on.
     pub fn expire(&mut self, now: Instant) -> Vec<Expired> {
         let expired = self.pending.expire(now).into_iter().filter_map(|request| {
-            let Asked::Call(call) = &request.asked else { return None };
-            let refusal = caps::timed_out(&caps::timeout(&self.tools, &call.tool)?);
+            let (Asked::Call(Call { tool, .. }) | Asked::Task { tool, .. }) = &request.asked else {
+                return None;
+            };
+            let refusal = caps::timed_out(&caps::timeout(&self.tools, tool)?);
             Some(Expired { request, refusal })
         });
         expired.collect()
@@ -287,18 +297,54 @@ impl Gate {
                 let timeout = caps::timeout(&self.tools, &tool);
                 let deadline = timeout.and_then(|timeout| now.checked_add(timeout.value));
                 let call = Call { number, tool: tool.into_owned(), started: now };
-                self.pending.insert(id, Asked::Call(call), modern, deadline);
+                let task = invocation.params.task.is_some_and(|task| task.0 != "null");
+                self.pending.insert(id, Asked::Call(call), modern, deadline, task);
                 Admitted::Call(number)
             }
             None => {
                 let asked = match &*invocation.method {
                     "initialize" => Asked::Initialize,
                     TOOLS_LIST => Asked::Tools(cursor(invocation)),
+                    method @ ("tasks/result" | "tasks/get") => {
+                        self.task(invocation, method == "tasks/result")
+                    }
                     _ => Asked::Other,
                 };
-                self.pending.insert(id, asked, modern, None);
+                // A result that is waited for takes as long as the call that it belongs to.
+                let timeout = match &asked {
+                    Asked::Task { tool, result: true } => caps::timeout(&self.tools, tool),
+                    _ => None,
+                };
+                let deadline = timeout.and_then(|timeout| now.checked_add(timeout.value));
+                self.pending.insert(id, asked, modern, deadline, false);
                 Admitted::Request
             }
+        }
+    }
+
+    /// What is asked about a task.
+    fn task(&self, invocation: &Invocation<'_>, result: bool) -> Asked {
+        let id = invocation.params.task_id.and_then(Raw::string);
+        match id.and_then(|id| self.tasks.get(&*id)) {
+            Some(tool) => Asked::Task { tool: tool.clone(), result },
+            None => Asked::Other,
+        }
+    }
+
+    /// A call became a task: its result comes as the answer to another request, and the caps of the tool hold for that.
+    fn becomes_task(&mut self, tool: &str, result: Raw<'_>) {
+        let mut found = None;
+        members(result, |name, value| {
+            if name == "task" {
+                members(value, |name, value| {
+                    if name == "taskId" {
+                        found = value.string().map(Cow::into_owned);
+                    }
+                });
+            }
+        });
+        if let Some(id) = found.filter(|id| id.len() <= MAX_TASK_ID && self.tasks.len() < MAX) {
+            self.tasks.insert(id, tool.to_owned());
         }
     }
 
@@ -311,6 +357,11 @@ impl Gate {
             self.batches = version.string().as_deref() == Some(WITH_BATCHES);
         }
         let request = self.withdraw(id)?;
+        if let (true, Asked::Call(call), Reply::Result { raw, .. }) =
+            (request.task, &request.asked, response.reply)
+        {
+            self.becomes_task(&call.tool, raw);
+        }
         let mut listing = Ok(Listing::default());
         if let (Asked::Tools(cursor), Reply::Result { raw, .. }) = (&request.asked, response.reply) {
             let rules = &self.rules;

@@ -31,6 +31,13 @@ pub enum Asked {
     Call(Call),
     /// `initialize`, whose answer says which version is spoken.
     Initialize,
+    /// `tasks/result` or `tasks/get`, for a task that a call of this tool became.
+    Task {
+        /// The tool.
+        tool: String,
+        /// `tasks/result`, whose answer is the call's result.
+        result: bool,
+    },
     /// `tools/list`: this page, whose answer is read and may be rewritten.
     Tools(Cursor),
     /// Another request.
@@ -59,8 +66,10 @@ pub struct Request {
     pub id: Box<str>,
     /// Whether it was asked in the modern era.
     pub modern: bool,
-    /// When it is too late, for a call with a time-out.
-    deadline: Option<Instant>,
+    /// Whether the call becomes a task.
+    pub task: bool,
+    /// When it is too late, for what has a time-out; the number tells apart what is late at the same time.
+    deadline: Option<(Instant, u64)>,
     /// Requests with the same id before it that were not answered: no calls, so whose answer comes first is the same.
     earlier: u32,
 }
@@ -73,8 +82,9 @@ pub(super) struct Pending {
     calls: HashMap<String, usize>,
     /// Their number.
     count: usize,
-    /// When calls are too late, by time and number.
+    /// When requests are too late, by time and number.
     deadlines: BTreeMap<(Instant, u64), IdKey>,
+    numbered: u64,
     /// Requests that are over, oldest first; some may have been answered since.
     over: VecDeque<IdKey>,
     /// How many of them are still in the table.
@@ -107,17 +117,27 @@ impl Pending {
     }
 
     /// Keeps a request. The caller has made sure that there is room, and that its id is free or that neither is a call.
-    pub(super) fn insert(&mut self, id: &Id<'_>, asked: Asked, modern: bool, deadline: Option<Instant>) {
+    pub(super) fn insert(
+        &mut self,
+        id: &Id<'_>,
+        asked: Asked,
+        modern: bool,
+        deadline: Option<Instant>,
+        task: bool,
+    ) {
         if let Asked::Call(call) = &asked {
             self.count += 1;
             *self.calls.entry(call.tool.clone()).or_default() += 1;
-            if let Some(deadline) = deadline {
-                self.deadlines.insert((deadline, call.number), id.key().clone());
-            }
         }
-        let request = Request { asked, id: id.raw().into(), modern, deadline, earlier: 0 };
+        let deadline = deadline.map(|deadline| {
+            self.numbered += 1;
+            (deadline, self.numbered)
+        });
+        self.deadlines.extend(deadline.map(|deadline| (deadline, id.key().clone())));
+        let request = Request { asked, id: id.raw().into(), modern, task, deadline, earlier: 0 };
         if let Some(before) = self.requests.insert(id.key().clone(), request) {
             self.over_count -= usize::from(before.asked.is_over());
+            self.forget(before.deadline);
             if let Some(request) = self.requests.get_mut(id.key()) {
                 request.earlier = before.earlier.saturating_add(1);
             }
@@ -133,14 +153,14 @@ impl Pending {
         }
         let request = self.requests.remove(id)?;
         self.over_count -= usize::from(request.asked.is_over());
-        if let Asked::Call(call) = &request.asked {
-            self.uncount(call, request.deadline);
-        }
+        self.settle(&request);
         Some(request)
     }
 
-    /// A call is no longer in flight.
-    fn uncount(&mut self, call: &Call, deadline: Option<Instant>) {
+    /// A request is no longer in flight.
+    fn settle(&mut self, request: &Request) {
+        self.forget(request.deadline);
+        let Asked::Call(call) = &request.asked else { return };
         self.count -= 1;
         if let Some(count) = self.calls.get_mut(&call.tool) {
             *count -= 1;
@@ -148,8 +168,11 @@ impl Pending {
                 self.calls.remove(&call.tool);
             }
         }
+    }
+
+    fn forget(&mut self, deadline: Option<(Instant, u64)>) {
         if let Some(deadline) = deadline {
-            self.deadlines.remove(&(deadline, call.number));
+            self.deadlines.remove(&deadline);
         }
     }
 
@@ -161,7 +184,7 @@ impl Pending {
                 Asked::Call(call) => Some(call),
                 _ => None,
             },
-            Asked::Other => {
+            Asked::Other | Asked::Task { .. } => {
                 self.end(id, Asked::Withdrawn);
                 None
             }
@@ -178,9 +201,7 @@ impl Pending {
         let ended = request.clone();
         request.asked = over;
         request.deadline = None;
-        if let Asked::Call(call) = &ended.asked {
-            self.uncount(call, ended.deadline);
-        }
+        self.settle(&ended);
         self.over_count += 1;
         self.over.push_back(id.clone());
         while self.over.len() > MAX {
@@ -193,12 +214,12 @@ impl Pending {
         Some(ended)
     }
 
-    /// When the next call is too late.
+    /// When the next request is too late.
     pub(super) fn deadline(&self) -> Option<Instant> {
         self.deadlines.first_key_value().map(|((deadline, _), _)| *deadline)
     }
 
-    /// The calls that are too late at `now`, oldest deadline first. Their answers are late from here on.
+    /// The requests that are too late at `now`, oldest deadline first. Their answers are late from here on.
     pub(super) fn expire(&mut self, now: Instant) -> Vec<Request> {
         let mut expired = Vec::new();
         while let Some(((deadline, _), id)) = self.deadlines.first_key_value()
@@ -248,10 +269,10 @@ mod tests {
         let start = Instant::now();
         let at = |seconds| start + Duration::from_secs(seconds);
         let mut pending = Pending::default();
-        pending.insert(&id("1"), call(1, "a", start), false, Some(at(30)));
-        pending.insert(&id("2"), call(2, "a", start), true, Some(at(10)));
-        pending.insert(&id("3"), call(3, "b", start), false, Some(at(10)));
-        pending.insert(&id("4"), call(4, "b", start), false, None);
+        pending.insert(&id("1"), call(1, "a", start), false, Some(at(30)), false);
+        pending.insert(&id("2"), call(2, "a", start), true, Some(at(10)), false);
+        pending.insert(&id("3"), call(3, "b", start), false, Some(at(10)), false);
+        pending.insert(&id("4"), call(4, "b", start), false, None, false);
         assert_eq!(pending.deadline(), Some(at(10)));
         assert!(pending.expire(at(9)).is_empty());
         let late: Vec<_> =
@@ -272,7 +293,7 @@ mod tests {
         let mut pending = Pending::default();
         for number in 0..MAX as u64 + 7 {
             let text = number.to_string();
-            pending.insert(&id(&text), call(number, "a", start), false, None);
+            pending.insert(&id(&text), call(number, "a", start), false, None, false);
             assert!(pending.cancel(id(&text).key()).is_some());
         }
         assert_eq!(pending.unanswered(), 0);
@@ -285,15 +306,15 @@ mod tests {
     fn requests_that_share_an_id_are_answered_one_by_one() {
         let mut pending = Pending::default();
         for asked in [Asked::Other, Asked::Initialize, Asked::Other] {
-            pending.insert(&id("0"), asked, false, None);
+            pending.insert(&id("0"), asked, false, None, false);
         }
         for _ in 0..3 {
             assert!(pending.take(id("0").key()).is_some());
         }
         assert!(pending.take(id("0").key()).is_none());
-        pending.insert(&id("0"), Asked::Other, false, None);
+        pending.insert(&id("0"), Asked::Other, false, None, false);
         pending.cancel(id("0").key());
-        pending.insert(&id("0"), Asked::Other, false, None);
+        pending.insert(&id("0"), Asked::Other, false, None, false);
         assert_eq!(pending.unanswered(), 1);
         assert!(pending.take(id("0").key()).is_some() && pending.take(id("0").key()).is_some());
         assert_eq!(pending.unanswered(), 0);

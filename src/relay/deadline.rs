@@ -61,19 +61,25 @@ fn expire(shared: &Shared) -> Option<Vec<(String, Vec<u8>)>> {
 
 fn told(shared: &Shared, expired: &Expired) -> Option<(String, Vec<u8>)> {
     let Expired { request, refusal } = expired;
-    let Asked::Call(call) = &request.asked else { return None };
-    let what = (Some("tools/call".to_owned()), Some(call.tool.clone()));
+    let (method, tool) = match &request.asked {
+        Asked::Call(call) => ("tools/call", &call.tool),
+        Asked::Task { tool, .. } => ("tasks/result", tool),
+        _ => return None,
+    };
+    let what = (Some(method.to_owned()), Some(tool.clone()));
     let event = shared.record.denied(Direction::ServerToClient, what, refusal, 0);
     let told = shared.record.told(refusal);
-    let mut answer = answer::refused_call(&request.id, &call.tool, request.modern, &told, event.as_deref());
-    let ending = Ending {
-        outcome: Outcome::Timeout,
-        error_code: None,
-        bytes: answer.len(),
-        reason: Some(refusal.denial.reason),
-    };
-    // It has ended, whether or not that can be written; a failure was told to the session.
-    let _ = shared.record.call_ends(call, ending);
+    let mut answer = answer::refused_call(&request.id, tool, request.modern, &told, event.as_deref());
+    if let Asked::Call(call) = &request.asked {
+        // It has ended, whether or not that can be written; a failure was told to the session.
+        let ending = Ending {
+            outcome: Outcome::Timeout,
+            error_code: None,
+            bytes: answer.len(),
+            reason: Some(refusal.denial.reason),
+        };
+        let _ = shared.record.call_ends(call, ending);
+    }
     answer.push('\n');
     Some((answer, answer::cancelled(&request.id).into_bytes()))
 }

@@ -14,7 +14,7 @@ use crate::jsonrpc::{
 use crate::mcp::answer;
 use crate::mcp::catalog::{Hidden, Listing};
 use crate::mcp::gate::{Arrival, Judgement};
-use crate::mcp::pending::{Asked, Request};
+use crate::mcp::pending::{Asked, Call, Request};
 use crate::mcp::refusal::Refusal;
 use crate::mcp::visible::visible;
 use crate::policy::Stdout;
@@ -73,12 +73,14 @@ impl FromServer {
             Err(refusal) => return Err(Box::new(Withheld { refusal, request: Some(request) })),
         };
         self.tell_hidden(&listing, message.raw.len());
+        if let Asked::Call(Call { tool, .. }) | Asked::Task { tool, .. } = &request.asked
+            && let Some(refusal) = self.shared.gate().refuse_result(tool, message.raw.len())
+        {
+            return Err(Box::new(Withheld { refusal, request: Some(request) }));
+        }
         let Asked::Call(call) = &request.asked else {
             return Ok(listing.result.map(|result| instead(message, reply, &result)));
         };
-        if let Some(refusal) = self.shared.gate().refuse_result(&call.tool, message.raw.len()) {
-            return Err(Box::new(Withheld { refusal, request: Some(request) }));
-        }
         let (outcome, error_code) = match reply {
             Reply::Result { is_error: false, .. } => (Outcome::Ok, None),
             Reply::Result { is_error: true, .. } => (Outcome::ToolError, None),
@@ -161,7 +163,10 @@ impl FromServer {
             }
             // Nobody waits for this any more.
             Asked::Cancelled | Asked::TimedOut | Asked::Withdrawn => None,
-            Asked::Initialize | Asked::Tools(_) | Asked::Other => {
+            Asked::Task { tool, result: true } => {
+                Some(answer::refused_call(&request.id, &tool, request.modern, &told, event))
+            }
+            Asked::Initialize | Asked::Tools(_) | Asked::Task { .. } | Asked::Other => {
                 Some(answer::refused_request(Some(&request.id), &told, answer::code(refusal, None), event))
             }
         }

@@ -1,5 +1,7 @@
 //! The relay between a client and a server that are pipes in the hands of a test.
 
+mod deadlines;
+
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Write, pipe};
 use std::os::fd::OwnedFd;

@@ -45,6 +45,7 @@ impl Server {
         }
     }
 
+    /// The command, with the folder that the filesystem server is told to serve.
     fn command(self, work: &Path) -> Vec<OsString> {
         let node = || vec![peers::program("node").into(), peers::npm_server(self.profile()).into()];
         let python = |module: &str| vec![peers::python_of_servers().into(), "-m".into(), module.into()];
@@ -92,28 +93,60 @@ impl Stage {
         self.start(command)
     }
 
+    /// The same, serving another folder.
+    pub(crate) fn bare_serving(&self, server: Server, folder: &Path) -> Session {
+        let words = server.command(folder);
+        let mut command = Command::new(&words[0]);
+        command.args(&words[1..]);
+        self.start(command)
+    }
+
+    /// The same through caponier.
+    pub(crate) fn penned_serving(&self, server: Server, toml: &str, folder: &Path) -> Session {
+        self.start(self.pen(server, toml, folder))
+    }
+
     /// The same through caponier, with the shipped profile and what `toml` adds to it.
     pub(crate) fn penned(&self, server: Server, toml: &str) -> Session {
+        self.start(self.pen(server, toml, &self.at("work")))
+    }
+
+    fn pen(&self, server: Server, toml: &str, folder: &Path) -> Command {
         let profile = self.at("profile.toml");
         fs::write(&profile, format!("version = 1\nextends = [\"{}\"]\n{toml}\n", server.profile())).unwrap();
         let mut command = Command::new(peers::caponier());
         command.args(["run", "--name", server.profile(), "--profile"]).arg(profile).arg("--audit-dir");
-        command.arg(self.at("audit")).arg("--").args(server.command(&self.at("work")));
-        self.start(command)
+        command.arg(self.at("audit")).arg("--").args(server.command(folder));
+        command
     }
 
-    fn start(&self, mut command: Command) -> Session {
-        self.at_home(&mut command);
-        command.current_dir(self.at("work"));
-        let stderr = fs::File::create(self.at("stderr")).unwrap();
-        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(stderr).spawn().unwrap();
-        let (to, from) = (child.stdin.take().unwrap(), BufReader::new(child.stdout.take().unwrap()));
-        let mut session = Session { child, to: Some(to), from, asked: 0, stderr: self.at("stderr") };
+    /// A server of Python's, `script`, through caponier; it is not greeted.
+    pub(crate) fn scripted(&self, script: &str, toml: &str) -> Session {
+        let (file, profile) = (self.at("server.py"), self.at("profile.toml"));
+        fs::write(&file, script).unwrap();
+        fs::write(&profile, format!("version = 1\nextends = [\"runtime/python\"]\n{toml}\n")).unwrap();
+        let mut command = Command::new(peers::caponier());
+        command.args(["run", "--name", "scripted", "--profile"]).arg(profile).arg("--audit-dir");
+        command.arg(self.at("audit")).arg("--").arg(peers::program("python3")).arg(file);
+        self.start_silent(command)
+    }
+
+    fn start(&self, command: Command) -> Session {
+        let mut session = self.start_silent(command);
         let hello = json!({"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "test", "version": "1"}});
         let answer = session.ask("initialize", &hello);
         assert!(answer["result"]["serverInfo"].is_object(), "{answer}");
         session.tell(&json!({"jsonrpc": "2.0", "method": "notifications/initialized"}));
         session
+    }
+
+    fn start_silent(&self, mut command: Command) -> Session {
+        self.at_home(&mut command);
+        command.current_dir(self.at("work"));
+        let stderr = fs::File::create(self.at("stderr")).unwrap();
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(stderr).spawn().unwrap();
+        let (to, from) = (child.stdin.take().unwrap(), BufReader::new(child.stdout.take().unwrap()));
+        Session { child, to: Some(to), from, asked: 0, stderr: self.at("stderr") }
     }
 
     fn at_home(&self, command: &mut Command) {
@@ -149,7 +182,8 @@ impl Session {
         self.tell_raw(&message.to_string());
     }
 
-    fn tell_raw(&mut self, line: &str) {
+    /// Sends a line as it is.
+    pub(crate) fn tell_raw(&mut self, line: &str) {
         let to = self.to.as_mut().unwrap();
         to.write_all(format!("{line}\n").as_bytes()).unwrap();
         to.flush().unwrap();
@@ -171,6 +205,19 @@ impl Session {
                 return message;
             }
         }
+    }
+
+    /// The next line that comes, as it is.
+    pub(crate) fn hears(&mut self) -> String {
+        let mut line = String::new();
+        self.from.read_line(&mut line).unwrap();
+        assert_eq!(line.pop(), Some('\n'), "the stream ended: {}", fs::read_to_string(&self.stderr).unwrap());
+        line
+    }
+
+    /// The next line that comes, as JSON.
+    pub(crate) fn hears_json(&mut self) -> Value {
+        serde_json::from_str(&self.hears()).unwrap()
     }
 
     /// All tools, page by page.

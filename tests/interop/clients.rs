@@ -30,8 +30,20 @@ impl Client {
     /// The environment is what desktop clients leave: nothing but HOME, PATH and the like, so nothing of the
     /// developer's own configuration takes part. Panics with the whole stderr when there is no transcript.
     pub(crate) fn drive<S: AsRef<OsStr>>(self, server: Server, stage: &Stage, command: &[S]) -> Value {
+        self.ask(&server.plan(stage, self), server, stage, command)
+    }
+
+    /// The same with another plan.
+    pub(crate) fn ask<S: AsRef<OsStr>>(
+        self,
+        plan: &Value,
+        server: Server,
+        stage: &Stage,
+        command: &[S],
+    ) -> Value {
+        let asked = plan;
         let plan = stage.path().join("plan.json");
-        fs::write(&plan, server.plan(stage, self).to_string()).unwrap();
+        fs::write(&plan, asked.to_string()).unwrap();
 
         let drivers = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/interop/drivers");
         let python = peers::folder().join("python/client/bin/python");

@@ -5,6 +5,8 @@
 //! Clients of the modern era that are pinned to it fail on npm's legacy servers, and must fail in the same words.
 //! Then each server once more with a recorder on both sides of caponier: the bytes must be equal, both ways.
 //!
+//! And each pair once with a profile that refuses a call in every way there is: the session must survive all of it.
+//!
 //! The peers come from `scripts/peers.sh`.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
@@ -14,6 +16,7 @@ mod denials;
 mod peers;
 mod record;
 mod recorder;
+mod refusals;
 mod servers;
 mod transcript;
 

@@ -8,7 +8,7 @@ use crate::peers;
 use crate::servers::{Server, Stage};
 
 /// `caponier audit …` over the log of the stage: its stdout.
-fn audit(stage: &Stage, arguments: &[&str]) -> String {
+pub(crate) fn audit(stage: &Stage, arguments: &[&str]) -> String {
     let done = Command::new(peers::caponier())
         .arg("audit")
         .args(arguments)

@@ -85,10 +85,11 @@ impl Server {
         }
     }
 
-    /// What it is asked: `{env, roots, calls, resources, prompts}`, read by the drivers.
+    /// What it is asked: `{env, roots, calls, together, resources, prompts}`, read by the drivers.
     /// Only what is legal: what caponier refuses is asked in `refusals`.
     pub(crate) fn plan(self, stage: &Stage, client: Client) -> Value {
-        let mut plan = json!({"env": {}, "roots": [], "calls": [], "resources": [], "prompts": []});
+        let mut plan =
+            json!({"env": {}, "roots": [], "calls": [], "together": [], "resources": [], "prompts": []});
         let mut calls = self.calls(&stage.workspace());
         if client == Client::Python("2026-07-28") {
             // It never says to a legacy server that it has roots, or can ask its user: so these are not on the list.

@@ -75,6 +75,9 @@ async function drive() {
     };
     await attempt(() => client.listTools());
     seen.calls = await each(plan.calls, 'call', c => client.callTool({ name: c.tool, arguments: c.arguments }));
+    // All at once.
+    seen.together = (await Promise.all(plan.together.map(c => each([c], 'call', c =>
+        client.callTool({ name: c.tool, arguments: c.arguments }))))).flat();
     seen.resources = await each(plan.resources, 'uri', uri => client.readResource({ uri }));
     seen.prompts = await each(plan.prompts, 'prompt', p => client.getPrompt(p));
     // Last: server-everything adds tools some time after the handshake.

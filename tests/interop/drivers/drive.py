@@ -68,6 +68,11 @@ async def drive(mode, plan, command):
             {"call": call, "answer": await attempt(client.call_tool(call["tool"], call["arguments"]))}
             for call in plan["calls"]
         ]
+        # All at once.
+        answers = await asyncio.gather(
+            *(attempt(client.call_tool(call["tool"], call["arguments"])) for call in plan["together"])
+        )
+        seen["together"] = [{"call": call, "answer": answer} for call, answer in zip(plan["together"], answers)]
         seen["resources"] = [
             {"uri": uri, "answer": await attempt(client.read_resource(uri))} for uri in plan["resources"]
         ]
