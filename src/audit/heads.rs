@@ -37,6 +37,8 @@ pub enum Kind {
     Checkpoint,
     /// `session.end` was written.
     End,
+    /// The session was taken out of the log (`audit prune`).
+    Pruned,
 }
 
 /// How far a session has come.
@@ -178,6 +180,7 @@ pub fn parse(line: &[u8]) -> Option<(Head<'_>, Digest)> {
         b"start" => Kind::Start,
         b"checkpoint" => Kind::Checkpoint,
         b"end" => Kind::End,
+        b"pruned" => Kind::Pruned,
         _ => return None,
     };
     if rest != b"\"}" || !stamp::is_shaped(time) || !is_session_id(session) || file.contains(&b'\\') {

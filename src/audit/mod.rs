@@ -4,6 +4,7 @@
 //! could not be written is refused or counted, never forgotten ([`writer`]). Secrets are taken out before ([`redact`]). Readers hold one line at a time and
 //! tolerate, but report, a torn end ([`read`]). The format is told in `docs/AUDIT.md`.
 
+pub mod behaviour;
 pub mod chain;
 pub mod condition;
 pub mod days;
@@ -14,10 +15,13 @@ pub mod export;
 pub mod folder;
 pub mod heads;
 pub mod line;
+pub mod prune;
 pub mod query;
 pub mod read;
 pub mod redact;
+pub mod replay;
 pub mod report;
+pub mod running;
 #[cfg(test)]
 pub(crate) mod sample;
 mod segment;
@@ -25,6 +29,7 @@ pub mod session;
 mod session_id;
 pub mod stamp;
 mod state;
+pub mod suggestion;
 pub mod verify;
 pub mod writer;
 

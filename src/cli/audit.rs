@@ -1,11 +1,20 @@
 //! `caponier audit`: investigate the log.
 
+mod contents;
+mod diff;
+mod explain;
+mod explanation;
 mod export;
 mod filters;
+mod found;
 mod notices;
 mod overview;
+mod prune;
 mod query;
+mod recorded;
+mod replay;
 mod report;
+mod tail;
 mod timeline;
 mod verify;
 pub(in crate::cli) mod what;
@@ -16,6 +25,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 
+use crate::cli::surroundings::Surroundings;
 use crate::cli::term::escape::escape;
 use crate::policy::directories::Directories;
 
@@ -32,6 +42,11 @@ enum Command {
     Query(Box<query::QueryArgs>),
     Report(Box<report::ReportArgs>),
     Timeline(timeline::TimelineArgs),
+    Explain(explain::ExplainArgs),
+    Replay(replay::ReplayArgs),
+    Diff(diff::DiffArgs),
+    Tail(Box<tail::TailArgs>),
+    Prune(prune::PruneArgs),
     Verify(verify::VerifyArgs),
 }
 
@@ -49,19 +64,25 @@ impl Folder {
 }
 
 /// Runs one of the commands. 0: done, nothing is wrong; 1: the log is broken, or cannot be read.
-pub fn run(args: &AuditArgs, directories: &Directories) -> ExitCode {
+pub fn run(args: &AuditArgs, around: &Surroundings) -> ExitCode {
+    let directories = &around.directories;
     match &args.command {
         Command::Export(args) => export::run(args, directories),
         Command::Query(args) => query::run(args, directories),
         Command::Report(args) => report::run(args, directories),
         Command::Timeline(args) => timeline::run(args, directories),
+        Command::Explain(args) => explain::run(args, around),
+        Command::Replay(args) => replay::run(args, around),
+        Command::Diff(args) => diff::run(args, directories),
+        Command::Tail(args) => tail::run(args, directories),
+        Command::Prune(args) => prune::run(args, directories),
         Command::Verify(args) => verify::run(args, directories),
     }
 }
 
 /// Says on stderr what went wrong.
 #[allow(clippy::print_stderr, reason = "this is where errors are told")]
-fn fail(error: &dyn std::error::Error, dir: &Path) -> ExitCode {
+pub(in crate::cli) fn fail(error: &dyn std::error::Error, dir: &Path) -> ExitCode {
     eprintln!("error: {}", escape(&error.to_string()));
     if !dir.exists() {
         eprintln!("help: no session was recorded there yet, or it is not the folder of a log (--audit-dir)");
@@ -75,7 +96,7 @@ fn is_closed(error: &io::Error) -> bool {
 }
 
 /// The exit status of a report: a reader that has seen enough is no error.
-fn finish(written: io::Result<()>, dir: &Path) -> ExitCode {
+pub(in crate::cli) fn finish(written: io::Result<()>, dir: &Path) -> ExitCode {
     match written {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) if is_closed(&error) => ExitCode::SUCCESS,

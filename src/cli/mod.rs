@@ -9,6 +9,7 @@ pub mod doctor;
 pub mod exit;
 pub mod learn;
 pub mod profile;
+pub mod ps;
 pub mod run;
 pub mod surroundings;
 pub mod term;
@@ -46,6 +47,8 @@ enum Command {
     Learn(learn::LearnArgs),
     /// Investigate the log
     Audit(audit::AuditArgs),
+    /// List the sessions that run now
+    Ps(ps::PsArgs),
 }
 
 /// Runs the program.
@@ -73,7 +76,8 @@ pub fn main() -> ExitCode {
         Command::Doctor(args) => doctor::run(&args),
         Command::Profile(args) => around(|around| profile::run(args, around)),
         Command::Learn(args) => around(|around| learn::run(&args, around)),
-        Command::Audit(args) => around(|around| audit::run(&args, &around.directories)),
+        Command::Audit(args) => around(|around| audit::run(&args, around)),
+        Command::Ps(args) => around(|around| ps::run(&args, &around.directories)),
     }
 }
 

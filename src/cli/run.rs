@@ -231,8 +231,9 @@ fn added(args: &RunArgs) -> Vec<OsString> {
     let paths = paths.into_iter().flat_map(|(flag, paths)| {
         paths.iter().flat_map(move |path| [OsString::from(flag), path.clone().into_os_string()])
     });
+    let hosts = args.host.iter().flat_map(|host| [OsString::from("--host"), host.into()]);
     let names = args.pass_env.iter().flat_map(|name| [OsString::from("--pass-env"), name.clone()]);
-    paths.chain(names).collect()
+    paths.chain(hosts).chain(names).collect()
 }
 
 /// The profile of a command for which none was named: what its runtime needs to start.

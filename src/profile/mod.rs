@@ -127,7 +127,36 @@ pub fn resolve_text(text: &str, environment: Environment, context: &Context) -> 
 fn resolve_source(root: source::Source, request: &Request, context: &Context) -> Result<Resolved, Problems> {
     let (members, problems) = inherit::load(root, request.environment, &context.directories);
     refuse(problems)?;
-    let (mut composed, mut problems) = compose::compose(&members);
+    compile(&members, request, context)
+}
+
+/// The name under which [`resolve_adding`] shows where a line is from.
+pub const ADDED: &str = "<added>";
+
+/// What the profile would be with these lines of TOML in a file that extends it: a proposal is tried before it is made.
+///
+/// # Errors
+/// As [`resolve`]; also what is wrong with the lines.
+pub fn resolve_adding(request: &Request, context: &Context, lines: &str) -> Result<Resolved, Problems> {
+    let root = source::find(&request.profile, request.environment, &context.directories)?;
+    let (mut members, mut problems) = inherit::load(root, request.environment, &context.directories);
+    let added = source::Source {
+        id: PathBuf::from(ADDED),
+        file: ADDED.to_owned(),
+        folder: None,
+        name: ADDED.to_owned(),
+        text: format!("version = 1\n{lines}\n"),
+    };
+    let (layer, wrong) = schema::parse(&added, request.environment);
+    problems.extend(wrong);
+    refuse(problems)?;
+    let below = (0..members.len()).collect();
+    members.push(Member { source: added, layer, below });
+    compile(&members, request, context)
+}
+
+fn compile(members: &[Member], request: &Request, context: &Context) -> Result<Resolved, Problems> {
+    let (mut composed, mut problems) = compose::compose(members);
     let variables = Variables::new(context, composed.home);
     problems.extend(within::fill(&mut composed.tools, &composed.within, &variables, context));
     let env = environment_rules(&composed, &request.flags, &variables, &mut problems);
@@ -138,7 +167,7 @@ fn resolve_source(root: source::Source, request: &Request, context: &Context) ->
     problems.extend(refused);
     refuse(problems)?;
     let mut warnings = std::mem::take(&mut grants.warnings);
-    let policy = assemble(&members, &composed, grants, env, network, request.environment);
+    let policy = assemble(members, &composed, grants, env, network, request.environment);
     warnings.extend(noticed);
     warnings.extend(lint::lint(&policy, &composed));
     warnings.sort();

@@ -78,22 +78,68 @@ impl Answer {
 /// # Errors
 /// The path, or a place that it is compared with, cannot be looked at.
 pub fn path(resolved: &Resolved, context: &Context, access: Access, asked: &Path) -> Result<Answer, Error> {
-    let places = Places::default();
-    let asked = &located(access, asked, context);
-    let unreadable =
-        |path: &Path, source: io::Error| Error::Unreadable { path: path.display().to_string(), source };
-    let place = places.find(asked).map_err(|error| unreadable(asked, error))?;
-    let refusals = Refusals::new(context, &places).map_err(|(path, error)| unreadable(&path, error))?;
-    if place.path.starts_with("/proc") {
-        let because = "the broker serves the server's own part of /proc, and nothing else".to_owned();
-        let remedy = Remedy::WhyNot("no profile can grant /proc".into());
-        return Ok(Answer::deny(Reason::FsProc, Layer::Broker, remedy, None, because));
+    Paths::new(resolved, context)?.ask(access, asked)
+}
+
+/// Answers for any number of paths: every grant and every refused place is looked at once.
+#[derive(Debug)]
+pub struct Paths<'p> {
+    resolved: &'p Resolved,
+    context: &'p Context,
+    places: Places,
+    refusals: Refusals,
+    /// Grants that are in the plan: those that exist.
+    grants: Vec<(Access, &'p Grant, PathPlace)>,
+}
+
+impl<'p> Paths<'p> {
+    /// Looks at all grants.
+    ///
+    /// # Errors
+    /// A place that a path is compared with cannot be looked at.
+    pub fn new(resolved: &'p Resolved, context: &'p Context) -> Result<Self, Error> {
+        let places = Places::default();
+        let refusals = Refusals::new(context, &places).map_err(|(path, error)| unreadable(&path, error))?;
+        let policy = &resolved.policy;
+        let lists = [
+            (Access::Read, &policy.filesystem.read),
+            (Access::Write, &policy.filesystem.write),
+            (Access::Execute, &policy.process.execute),
+        ];
+        let mut grants = Vec::new();
+        for (access, grant) in
+            lists.into_iter().flat_map(|(access, list)| list.iter().map(move |grant| (access, grant)))
+        {
+            // A grant that does not exist was left out of the plan.
+            let place =
+                places.find(&grant.path).ok().filter(|place| grant.path.is_absolute() && place.exists());
+            grants.extend(place.map(|place| (access, grant, place)));
+        }
+        Ok(Paths { resolved, context, places, refusals, grants })
     }
-    let query = Query { resolved, places: &places, place: &place, access };
-    match query.nearest(access) {
-        Some(grant) => Ok(query.granted(grant)),
-        None => Ok(Answer { note: open(resolved, access), ..query.refused(&refusals) }),
+
+    /// Whether a path may be read, written or executed.
+    ///
+    /// # Errors
+    /// The path cannot be looked at.
+    pub fn ask(&self, access: Access, asked: &Path) -> Result<Answer, Error> {
+        let asked = &located(access, asked, self.context);
+        let place = self.places.find(asked).map_err(|error| unreadable(asked, error))?;
+        if place.path.starts_with("/proc") {
+            let because = "the broker serves the server's own part of /proc, and nothing else".to_owned();
+            let remedy = Remedy::WhyNot("no profile can grant /proc".into());
+            return Ok(Answer::deny(Reason::FsProc, Layer::Broker, remedy, None, because));
+        }
+        let query = Query { paths: self, place: &place, access };
+        match query.nearest(access) {
+            Some((grant, granted)) => Ok(query.granted(grant, granted)),
+            None => Ok(Answer { note: open(self.resolved, access), ..query.refused(&self.refusals) }),
+        }
     }
+}
+
+fn unreadable(path: &Path, source: io::Error) -> Error {
+    Error::Unreadable { path: path.display().to_string(), source }
 }
 
 /// The path that is meant: relative to the current folder, or a program's name, looked up on PATH.
@@ -127,33 +173,29 @@ fn giving(policy: &Policy, access: Access) -> Vec<&[Grant]> {
 }
 
 struct Query<'q> {
-    resolved: &'q Resolved,
-    places: &'q Places,
+    paths: &'q Paths<'q>,
     place: &'q PathPlace,
     access: Access,
 }
 
 impl<'q> Query<'q> {
-    /// The nearest grant that gives `access` to the path.
-    fn nearest(&self, access: Access) -> Option<&'q Grant> {
-        giving(&self.resolved.policy, access)
-            .into_iter()
-            .flatten()
-            .filter(|grant| grant.path.is_absolute())
-            .filter_map(|grant| {
-                // A grant that does not exist was left out of the plan.
-                let place = self.places.find(&grant.path).ok().filter(PathPlace::exists)?;
-                Some((place.distance(self.place)?, grant))
-            })
-            .min_by_key(|(distance, grant)| (*distance, grant.origin.clone()))
-            .map(|(_, grant)| grant)
+    /// The nearest grant that gives `access` to the path, and where it is.
+    fn nearest(&self, access: Access) -> Option<(&'q Grant, &'q PathPlace)> {
+        self.paths
+            .grants
+            .iter()
+            // What is writable or executable is readable too.
+            .filter(|(given, _, _)| access == Access::Read || *given == access)
+            .filter_map(|(_, grant, place)| Some((place.distance(self.place)?, *grant, place)))
+            .min_by_key(|(distance, grant, _)| (*distance, grant.origin.clone()))
+            .map(|(_, grant, place)| (grant, place))
     }
 
-    fn granted(&self, grant: &Grant) -> Answer {
+    fn granted(&self, grant: &Grant, granted: &PathPlace) -> Answer {
         let path = self.place.path.display();
         let line = Some(grant.origin.clone());
         if self.access == Access::Write
-            && let Some(name) = self.protected(grant)
+            && let Some(name) = self.protected(granted)
         {
             let because = format!("{path} is a protected name (`{name}`) inside a write grant");
             let remedy = Remedy::Line(adding("filesystem.unprotected", name));
@@ -166,10 +208,10 @@ impl<'q> Query<'q> {
         Answer::allow(line, because)
     }
 
-    fn protected(&self, grant: &Grant) -> Option<&'static str> {
-        let granted = self.places.find(&grant.path).ok()?;
+    fn protected(&self, granted: &PathPlace) -> Option<&'static str> {
         self.place.path.strip_prefix(&granted.path).ok()?;
-        is_protected(&self.place.path, depth(&granted.path), &self.resolved.policy.filesystem.unprotected)
+        let unprotected = &self.paths.resolved.policy.filesystem.unprotected;
+        is_protected(&self.place.path, depth(&granted.path), unprotected)
     }
 
     fn refused(&self, refusals: &Refusals) -> Answer {
@@ -193,7 +235,7 @@ impl<'q> Query<'q> {
                 (reason, None, format!("no line of `process.execute` names {path}"))
             }
             Access::Write => match self.nearest(Access::Read) {
-                Some(grant) => {
+                Some((grant, _)) => {
                     let because = format!("{} is granted for reading only", grant.path.display());
                     (Reason::FsWriteReadOnly, Some(grant.origin.clone()), because)
                 }
@@ -206,7 +248,7 @@ impl<'q> Query<'q> {
 
 /// A line of TOML that adds one entry to a list. JSON's strings are TOML's, but for the one control character that JSON
 /// does not escape.
-fn adding(key: &str, entry: &str) -> String {
+pub fn adding(key: &str, entry: &str) -> String {
     format!("{key} = [{}]", serde_json::Value::from(entry)).replace('\u{7f}', "\\u007F")
 }
 

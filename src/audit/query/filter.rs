@@ -139,7 +139,8 @@ impl Filter {
         self.server.as_ref().is_none_or(|pattern| pattern.matches(server))
     }
 
-    pub(super) fn takes_session(&self, session: &str) -> bool {
+    /// Whether the session is asked for, by its name.
+    pub fn takes(&self, session: &str) -> bool {
         self.session.as_ref().is_none_or(|asked| session.starts_with(asked.as_str()))
     }
 

@@ -20,6 +20,7 @@ use crate::audit::condition::Condition;
 use crate::audit::days::{self, Files};
 use crate::audit::line::Envelope;
 use crate::audit::query::filter::Filter;
+use crate::audit::query::moment::Moment;
 use crate::audit::query::record::Record;
 use crate::audit::stamp::Stamp;
 
@@ -98,11 +99,10 @@ pub fn sessions(dir: &Path, filter: &Filter) -> Result<Vec<Files>, Error> {
             continue;
         }
         let of_day = days::sessions(dir, &day).map_err(unreadable(dir.join(&day)))?.ours;
-        sessions.extend(
-            of_day
-                .into_iter()
-                .filter(|files| filter.takes_session(&files.session) && !is_over_before(dir, files, filter)),
-        );
+        let since = filter.since.filter(|_| filter.begins_after(&day));
+        let goes_on = |files: &Files| since.is_none_or(|since| !is_over_before(dir, files, &since));
+        let asked = of_day.into_iter().filter(|files| filter.takes(&files.session) && goes_on(files));
+        sessions.extend(asked);
     }
     Ok(sessions)
 }
@@ -119,11 +119,10 @@ pub fn scan_session(
 
 /// Whether all of a session lies before the time asked for: by its last line, and by the time of its last write, in
 /// case the clock was set back in between. What cannot be told is not passed over.
-fn is_over_before(dir: &Path, files: &Files, filter: &Filter) -> bool {
-    let Some(since) = filter.since.filter(|_| filter.begins_after(&files.day)) else { return false };
+pub fn is_over_before(dir: &Path, files: &Files, since: &Moment) -> bool {
     let Some(file) = files.parts.last().and_then(|part| files.open(dir, *part).ok()) else { return false };
     let Ok(written) = file.metadata().and_then(|metadata| metadata.modified()) else { return false };
-    Stamp::of(written).text() < since && last_time(file).is_some_and(|last| last < since)
+    Stamp::of(written).text() < *since && last_time(file).is_some_and(|last| last < *since)
 }
 
 /// The time of the last whole line, when it lies within the last 64 KiB.

@@ -16,6 +16,7 @@ use std::path::{Path, PathBuf};
 use crate::audit::chain::Digest;
 use crate::audit::condition::Standing;
 use crate::audit::days::{self, Files};
+use crate::audit::heads::Kind;
 use crate::audit::verify::heads::Ledger;
 use crate::audit::verify::report::{Break, BreakKind, SessionReport, Summary};
 
@@ -88,6 +89,12 @@ pub fn verify(
     seen.iter().for_each(|session| ledger.forget(session));
     for (name, heads) in ledger.left() {
         let report = without_file(&name, &heads);
+        if is_pruned(&heads) {
+            total.pruned += 1;
+            if scope.session.is_none() {
+                continue;
+            }
+        }
         seen.insert(name);
         total.add(&report);
         pass_on(&report).map_err(Error::Report)?;
@@ -105,9 +112,20 @@ fn twice(files: &Files, report: &mut SessionReport) {
     report.tell(Break { file: files.name(0), line: None, seq: None, kind: BreakKind::FileMisplaced, detail });
 }
 
+/// Whether the session was taken out on purpose, with all of its lines.
+fn is_pruned(heads: &[heads::Checkpoint]) -> bool {
+    let most = heads.iter().map(|head| head.lines).max();
+    heads.last().is_some_and(|last| last.kind == Kind::Pruned && Some(last.lines) == most)
+}
+
 fn without_file(name: &str, heads: &[heads::Checkpoint]) -> SessionReport {
     let mut report = SessionReport::new(name);
-    if let Some(head) = heads.iter().max_by_key(|head| head.lines) {
+    if let Some(pruned) = heads.last().filter(|_| is_pruned(heads)) {
+        report.notes.push(format!(
+            "taken out by `audit prune`, as line {} of heads.jsonl says; it had {} lines",
+            pruned.at, pruned.lines
+        ));
+    } else if let Some(head) = heads.iter().max_by_key(|head| head.lines) {
         let detail = format!(
             "line {} of heads.jsonl recorded {} lines of it, and it is not there",
             head.at, head.lines
@@ -123,6 +141,7 @@ fn without_file(name: &str, heads: &[heads::Checkpoint]) -> SessionReport {
 struct Total {
     sessions: u64,
     running: u64,
+    pruned: u64,
     killed: u64,
     broken: u64,
     lines: u64,
@@ -165,6 +184,7 @@ impl Total {
             ok: self.broken == 0 && breaks.is_empty(),
             sessions: self.sessions,
             running: self.running,
+            pruned: self.pruned,
             killed: self.killed,
             broken: self.broken,
             lines: self.lines,

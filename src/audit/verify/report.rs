@@ -69,6 +69,8 @@ pub struct SessionReport {
     pub lines: u64,
     /// Up to which line `heads.jsonl` vouches for them.
     pub covered: u64,
+    /// Digest of the last of them; of nothing where there is none.
+    pub last: String,
     /// How it stands.
     pub standing: Standing,
     /// What is wrong, at most [`SessionReport::MAX_BREAKS`] of it.
@@ -91,6 +93,7 @@ impl SessionReport {
             files: Vec::new(),
             lines: 0,
             covered: 0,
+            last: Digest::EMPTY.to_string(),
             standing: Standing::Killed,
             breaks: Vec::new(),
             more_breaks: 0,
@@ -121,6 +124,8 @@ pub struct Summary {
     pub sessions: u64,
     /// Of these, running.
     pub running: u64,
+    /// Sessions that were taken out by `audit prune`; not counted above.
+    pub pruned: u64,
     /// Of these, ended without `session.end`.
     pub killed: u64,
     /// Of these, with breaks.

@@ -213,6 +213,7 @@ impl<'a> Check<'a> {
 
     fn finish(mut self, heads: &[Checkpoint], running: bool) -> SessionReport {
         let last = self.links.last();
+        self.report.last = last.unwrap_or(Digest::EMPTY).to_string();
         let unsettled = self.links.jump(last);
         self.blame(unsettled);
         self.report.lines = self.line;

@@ -123,7 +123,7 @@ fn indented(text: &str, terminal: Terminal, out: &mut impl Write) -> io::Result<
 }
 
 fn tell_summary(summary: &Summary, terminal: Terminal, out: &mut impl Write) -> io::Result<()> {
-    let Summary { sessions, running, killed, broken, lines, not_covered, heads, head, .. } = summary;
+    let Summary { sessions, running, pruned, killed, broken, lines, not_covered, heads, head, .. } = summary;
     if !summary.breaks.is_empty() {
         writeln!(out, "{}  heads.jsonl", terminal.paint(Style::Red, "BROKEN"))?;
         tell_breaks(&summary.breaks, terminal, out)?;
@@ -135,7 +135,7 @@ fn tell_summary(summary: &Summary, terminal: Terminal, out: &mut impl Write) -> 
     };
     writeln!(
         out,
-        "{verdict}: {sessions} sessions ({running} running, {killed} killed, {broken} broken), {lines} lines, \
+        "{verdict}: {sessions} sessions ({running} running, {killed} killed, {broken} broken; {pruned} more were pruned), {lines} lines, \
          {not_covered} of them not covered by heads.jsonl"
     )?;
     writeln!(out, "head: {head} (line {heads} of heads.jsonl; keep it elsewhere for --expect)")

@@ -65,7 +65,7 @@ pub(super) fn remedy<'a>(record: &'a Record<'_>) -> Cow<'a, str> {
 }
 
 /// Microseconds, as people say them.
-pub(super) fn duration(micros: u64) -> String {
+pub(in crate::cli) fn duration(micros: u64) -> String {
     match micros {
         0..1_000 => format!("{micros} \u{b5}s"),
         1_000..1_000_000 => format!("{}.{} ms", micros / 1_000, micros % 1_000 / 100),
@@ -75,7 +75,7 @@ pub(super) fn duration(micros: u64) -> String {
 }
 
 /// A stamp of the log in local time, to the millisecond; as it stands when it is none.
-pub(super) fn local(time: &str, zone: &TimeZone) -> String {
+pub(in crate::cli) fn local(time: &str, zone: &TimeZone) -> String {
     match time.parse::<Timestamp>() {
         Ok(timestamp) => format!("{:.3}", zone.to_datetime(timestamp)).replace('T', " "),
         Err(_) => time.to_owned(),
