@@ -177,6 +177,14 @@ impl Replayed {
         if judgement.is_allowed() && !denied {
             return;
         }
+        // The call that the gate refused has a `call.start` too: one question, asked once.
+        let tool = record.tool.as_deref().filter(|_| &*record.event == "message.denied");
+        if let Some(call) = tool.and_then(|tool| self.call_of(tool)) {
+            call.event = format!("{}:{}", &*record.session, record.seq);
+            call.was = "deny";
+            self.refused = self.refused.saturating_sub(1);
+            return;
+        }
         let (what, target) = (what::what(record).into_owned(), what::target(record).into_owned());
         let key = (what, target, denied, judgement.reason.clone().unwrap_or_default());
         if let Some(asked) = self.known.get(&key).and_then(|at| self.asked.get_mut(*at)) {
@@ -188,6 +196,13 @@ impl Replayed {
         let event = format!("{}:{}", &*record.session, record.seq);
         let was = if denied { "deny" } else { "allow" };
         self.asked.push(Asked { what, target, event, was, count, judgement });
+    }
+
+    /// The refused calls of a tool.
+    fn call_of(&mut self, tool: &str) -> Option<&mut Asked> {
+        self.asked
+            .iter_mut()
+            .find(|asked| asked.what == "call.start" && asked.target == tool && asked.judgement.is_refused())
     }
 
     fn of(&self, verdict: impl Fn(&Asked) -> bool) -> Vec<&Asked> {
