@@ -47,7 +47,7 @@ def duck(test):
 def duck_columns(test):
     code = (
         "import duckdb\n"
-        f"print(duckdb.sql(\"\"\"SELECT count(*) FROM read_json('{files}', format='newline_delimited', columns={COLUMNS}) WHERE {test}\"\"\").fetchone()[0])"
+        f"print(duckdb.sql(\"\"\"SELECT count(*) FROM read_json('{files}', format='newline_delimited', columns={COLUMNS}) WHERE {test}\"\"\").fetchall()[0][0])"
     )
     return program([sys.executable, "-c", code], lambda out: int(out))
 
