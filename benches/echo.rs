@@ -49,7 +49,9 @@ fn main() -> io::Result<()> {
 
 /// The digits behind `{"jsonrpc":"2.0","id":`.
 fn id(line: &[u8]) -> Option<&[u8]> {
-    let rest = line.strip_prefix(br#"{"jsonrpc":"2.0","id":"#)?;
+    let compact = line.strip_prefix(br#"{"jsonrpc":"2.0","id":"#);
+    // As a proxy in Python writes it anew.
+    let rest = compact.or_else(|| line.strip_prefix(br#"{"jsonrpc": "2.0", "id": "#))?;
     Some(&rest[..rest.iter().position(|byte| !byte.is_ascii_digit())?])
 }
 

@@ -9,6 +9,7 @@
 
 mod client;
 mod figures;
+mod gate;
 mod memory;
 mod network;
 
@@ -183,27 +184,33 @@ impl Traffic {
     }
 }
 
+/// Does it with everything on one CPU: what is started meanwhile inherits that.
+fn on_one_cpu<T>(work: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
+    let before = sched_getaffinity(Pid::from_raw(0))?;
+    let mut one = CpuSet::new();
+    let first = (0..CpuSet::count()).find(|cpu| before.is_set(*cpu).unwrap_or(false)).unwrap_or(0);
+    one.set(first)?;
+    sched_setaffinity(Pid::from_raw(0), &one)?;
+    let done = work();
+    sched_setaffinity(Pid::from_raw(0), &before)?;
+    done
+}
+
+/// A connection that stays open, after the handshake.
+fn open(place: &Place, command: &[OsString]) -> io::Result<Connection> {
+    let mut connection = Connection::open(command, place.home.path())?;
+    connection.initialize()?;
+    connection.list_tools()?;
+    Ok(connection)
+}
+
 /// All of [`TRAFFIC`] over two connections that stay open, in turn.
 fn relays(place: &Place, pinned: bool) -> io::Result<Vec<Figure>> {
-    let before = sched_getaffinity(Pid::from_raw(0))?;
-    if pinned {
-        let mut one = CpuSet::new();
-        let first = (0..CpuSet::count()).find(|cpu| before.is_set(*cpu).unwrap_or(false)).unwrap_or(0);
-        one.set(first)?;
-        // Inherited by everything that is started from here on.
-        sched_setaffinity(Pid::from_raw(0), &one)?;
-    }
     let echo = place.programs.join("bench-echo").into_os_string();
     let grant = echo.to_string_lossy().into_owned();
     let ours = place.penned(&["--profile", "base", "--exec", &grant], std::slice::from_ref(&echo));
     let theirs = [place.programs.join("bench-relay").into_os_string(), echo];
-    let open = |command: &[OsString]| {
-        let mut connection = Connection::open(command, place.home.path())?;
-        connection.initialize()?;
-        connection.list_tools()?;
-        io::Result::Ok(connection)
-    };
-    let (mut ours, mut theirs) = (open(&ours)?, open(&theirs)?);
+    let (mut ours, mut theirs) = (open(place, &ours)?, open(place, &theirs)?);
     let mut figures = Vec::new();
     for traffic in &TRAFFIC {
         let pair = Pair::sample(15, || traffic.measure(&mut ours), || traffic.measure(&mut theirs))?;
@@ -217,7 +224,6 @@ fn relays(place: &Place, pinned: bool) -> io::Result<Vec<Figure>> {
     }
     ours.close()?;
     theirs.close()?;
-    sched_setaffinity(Pid::from_raw(0), &before)?;
     Ok(figures)
 }
 
@@ -245,12 +251,13 @@ fn idle_memory(place: &Place) -> io::Result<Vec<Figure>> {
 /// A group of figures.
 type Part = fn(&Place) -> io::Result<Vec<Figure>>;
 
-const PARTS: [(&str, Part); 6] = [
+const PARTS: [(&str, Part); 7] = [
     ("launch", launches),
     ("first answers", first_answers),
-    ("relay, one CPU", |place| relays(place, true)),
+    ("relay, one CPU", |place| on_one_cpu(|| relays(place, true))),
     ("relay, unpinned", |place| relays(place, false)),
     ("memory", idle_memory),
+    ("gate", gate::figures),
     ("network", network::figures),
 ];
 

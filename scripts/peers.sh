@@ -17,6 +17,7 @@
 #   python/network             venv with requests and httpx
 #   python/readers             venv with what reads exports: jsonschema, ocsf-json-schema, opentelemetry-proto
 #   bench/node_modules         with --bench: @anthropic-ai/sandbox-runtime, and the node that it needs
+#   bench/python               with --bench: bastiongateway, a policy proxy for MCP
 #   stamp                      digest of what they were made from: a second run does nothing
 #
 # The versions, and those of everything below them, stand in scripts/peers/. Registries, proxies and certificates
@@ -161,6 +162,10 @@ stamp=$(digest)
 if [ "$with_bench" = yes ] && [ "$(cat "$peers/bench/stamp" 2>/dev/null)" != "$stamp" ]; then
     rm -rf "$peers/bench"
     npm_tree bench "$peers/bench"
+    say "pip: a policy proxy to compare with"
+    "$python" -m venv "$peers/bench/python" || die "$python -m venv failed"
+    retry "$peers/bench/python/bin/python" -m pip install --quiet --disable-pip-version-check --only-binary :all: \
+        --requirement "$pins/bench-proxy.txt" || die "pip could not install scripts/peers/bench-proxy.txt (see above)"
     chmod -R a+rX "$peers/bench"
     printf '%s\n' "$stamp" >"$peers/bench/stamp"
 fi

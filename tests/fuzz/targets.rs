@@ -90,6 +90,12 @@ pub(crate) fn same(ours: Option<&str>, theirs: Option<&Value>, what: &str) {
     assert_eq!(ours.as_ref(), theirs, "{what}");
 }
 
+/// Whether serde_json reads it too; 1e400 is JSON, and more than it holds.
+fn is_json(text: &str) -> bool {
+    let out_of_range = |error: serde_json::Error| error.to_string().starts_with("number out of range");
+    serde_json::from_str::<Value>(text).map_or_else(out_of_range, |_| true)
+}
+
 /// A line, in both directions.
 pub(crate) fn message(line: &[u8]) -> bool {
     let reference = serde_json::from_slice::<Value>(line);
@@ -168,7 +174,7 @@ pub(crate) fn schema(input: &[u8]) -> bool {
     let (schema, arguments) = text.split_once('\n').unwrap_or((text, "{}"));
     let bounds = Bounds::DEFAULT;
     let Ok(compiled) = compile(schema, bounds) else { return false };
-    assert!(serde_json::from_str::<Value>(schema).is_ok(), "a schema that is no JSON");
+    assert!(is_json(schema), "a schema that is no JSON");
     let (closed, used) = compiled.measure(arguments, Unlisted::Refused);
     let (open, _) = compiled.measure(arguments, Unlisted::Allowed);
     let most = bounds.fuel + bounds.fuel_per_node * (arguments.len() as u64 + 1);
@@ -179,7 +185,7 @@ pub(crate) fn schema(input: &[u8]) -> bool {
         (Verdict::Unknown(_), _) => {}
     }
     if closed == Verdict::Good {
-        assert!(serde_json::from_str::<Value>(arguments).is_ok(), "arguments that are no JSON");
+        assert!(is_json(arguments), "arguments that are no JSON");
     }
     true
 }
