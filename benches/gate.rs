@@ -19,7 +19,7 @@ use caponier::mcp::schema::{Bounds, Unlisted, compile};
 use caponier::policy::argument::{ArgumentPath, ArgumentRule};
 use caponier::policy::grant::{Origin, Stated};
 use caponier::policy::network::Network;
-use caponier::policy::tools::{ToolRule, Tools};
+use caponier::policy::tools::{ToolRule, Tools, UnknownFields};
 use caponier::policy::{Arguments, Protocol, Stdout};
 
 use crate::figures::{Figure, Pair, Target};
@@ -104,7 +104,12 @@ fn gate() -> io::Result<Gate> {
         refuse_outside: true,
         disk: Arc::new(Kernel),
     };
-    let protocol = Protocol { max_message: 16 << 20, max_depth: 64, stdout: Stdout::Strict };
+    let protocol = Protocol {
+        max_message: 16 << 20,
+        max_depth: 64,
+        stdout: Stdout::Strict,
+        unknown_fields: UnknownFields::Reject,
+    };
     let mut gate = Gate::new(&tools, &protocol, ground).map_err(other)?;
     let open = r#"{"name":"free","inputSchema":{"type":"object","additionalProperties":true}}"#;
     learn(&mut gate, &[tool("read"), open.to_owned()].join(","))?;
