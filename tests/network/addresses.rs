@@ -168,6 +168,8 @@ fn a_port_is_part_of_what_is_listed() {
         // The address of www.example.com:8080 is also that of example.com: on that port, it is listed.
         assert_eq!(penned.steps[0], ("web".into(), None), "{}", penned.network_events());
         assert_eq!(penned.steps[2], ("direct".into(), None), "{}", penned.network_events());
+        let closed = penned.recorded("network.close", &[("host", "www.example.com"), ("port", "8080")]);
+        assert!(closed["bytes_down"].as_u64() > Some(30), "{closed}");
         let visit = fetching(world, &["other=http://example.com:8080/".to_owned()]).allow("example.com:80");
         let penned = visit.in_the_pen();
         penned.went(&[("other", "EACCES")]);

@@ -227,7 +227,7 @@ fn the_far_side_is_killed_in_the_middle() {
 #[test]
 fn a_server_that_is_killed_leaves_no_connection() {
     world::inside(|world| {
-        for port in PORTS.into_iter().take(1) {
+        for port in ["80", "8081"] {
             let (told, gone) = std::sync::mpsc::channel();
             let told = std::sync::Mutex::new(told);
             let _own = Own::serve(OWN, port.parse().expect("a port"), move |mut stream, _| {

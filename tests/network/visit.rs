@@ -28,6 +28,7 @@ pub(crate) struct Visit<'w> {
     words: Vec<String>,
     network: Vec<String>,
     allow: Vec<String>,
+    execute: Vec<String>,
     set: Vec<(&'static str, String)>,
     limits: Vec<String>,
     environment: Vec<(&'static str, String)>,
@@ -48,6 +49,7 @@ impl<'w> Visit<'w> {
             words: words.iter().map(|word| (*word).to_owned()).collect(),
             network: Vec::new(),
             allow: Vec::new(),
+            execute: Vec::new(),
             set: Vec::new(),
             limits: Vec::new(),
             environment: Vec::new(),
@@ -69,6 +71,12 @@ impl<'w> Visit<'w> {
     /// Another line of `[network]`.
     pub(crate) fn network(mut self, line: &str) -> Self {
         self.network.push(line.to_owned());
+        self
+    }
+
+    /// Grants a program.
+    pub(crate) fn execute(mut self, path: &str) -> Self {
+        self.execute.push(path.to_owned());
         self
     }
 
@@ -100,11 +108,12 @@ impl<'w> Visit<'w> {
         format!(
             "version = 1\ndescription = \"a client of a test\"\nextends = [{:?}]\n\
              [filesystem]\nread = [{}]\nwrite = [{:?}]\n\
-             [process]\nenv = {{ set = {{ {} }} }}\n\
+             [process]\nexecute = [{}]\nenv = {{ set = {{ {} }} }}\n\
              [limits]\n{}\n[network]\nallow = [{}]\n{}\n",
             self.extends,
             quoted(&[self.world.authority()]),
             ground.text("workspace"),
+            quoted(&self.execute),
             set.join(", "),
             self.limits.join("\n"),
             self.allow.join(", "),
