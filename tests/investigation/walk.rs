@@ -91,7 +91,7 @@ fn masked(line: &str) -> String {
         // Times and lengths of time: digits, and the units that follow them.
         let is_figure = bare.starts_with(|c: char| c.is_ascii_digit() || c == '+')
             && bare.chars().any(|c| c.is_ascii_digit());
-        let is_unit = digits && ["µs", "us", "ms", "s", "min"].contains(&bare);
+        let is_unit = digits && ["µs", "us", "ms", "s", "min"].contains(&bare.trim_end_matches([',', ';']));
         digits = is_figure;
         if is_hash {
             out.push_str("HASH ");
