@@ -12,6 +12,7 @@ mod figures;
 mod gate;
 mod memory;
 mod network;
+mod recording;
 
 use std::ffi::OsString;
 use std::io;
@@ -251,7 +252,7 @@ fn idle_memory(place: &Place) -> io::Result<Vec<Figure>> {
 /// A group of figures.
 type Part = fn(&Place) -> io::Result<Vec<Figure>>;
 
-const PARTS: [(&str, Part); 7] = [
+const PARTS: [(&str, Part); 10] = [
     ("launch", launches),
     ("first answers", first_answers),
     ("relay, one CPU", |place| on_one_cpu(|| relays(place, true))),
@@ -259,6 +260,9 @@ const PARTS: [(&str, Part); 7] = [
     ("memory", idle_memory),
     ("gate", gate::figures),
     ("network", network::figures),
+    ("recording, first answers", recording::first_answers),
+    ("recording, opens", recording::opens),
+    ("recording, events", recording::events),
 ];
 
 fn run(as_json: bool, only: Option<&str>) -> io::Result<()> {
