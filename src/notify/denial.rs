@@ -8,6 +8,7 @@ use std::path::Path;
 use crate::event::FileAccessKind;
 use crate::notify::Context;
 use crate::policy::grant::Access;
+use crate::policy::protected::is_protected;
 use crate::policy::reason::Reason;
 use crate::policy::shells;
 use crate::policy::verdict::{Denial, Layer, Remedy};
@@ -76,6 +77,13 @@ impl Context {
     /// The line of a profile that would allow it, if a profile may have it. For writing that is the folder, because
     /// editors and servers replace files whole; the file alone where the folder is too much.
     fn remedy(&self, path: &Path, access: Access) -> Remedy {
+        if access == Access::Write
+            && let Some(name) = is_protected(path, 0, &self.unprotected)
+        {
+            return Remedy::WhyNot(format!(
+                "what `{name}` holds is run or believed later, outside the pen: a write grant around it does not reach it"
+            ));
+        }
         let wide = self.never.iter().any(|(never, _)| never.starts_with(path));
         let grant = match (access, path.parent()) {
             (Access::Write, Some(folder)) if self.may_be_written(folder) => Some(folder),
@@ -185,6 +193,9 @@ mod tests {
         assert_eq!(system.remedy, Remedy::Line("filesystem.write = [\"/etc/new\"]".into()));
         let kernel = context.explain(Path::new("/sys/x/y"), FileAccessKind::Write, Rights::default());
         assert_eq!(kernel.remedy.line(), None);
+        let kept = context.explain(Path::new("/home/me/.bashrc"), FileAccessKind::Write, Rights::default());
+        assert_eq!((kept.reason, kept.remedy.line()), (Reason::FsWriteNotGranted, None));
+        assert!(kept.remedy.why_not().is_some_and(|why| why.contains(".bashrc")), "{kept:?}");
         let home = context.explain(Path::new("/home/me/new"), FileAccessKind::Create, Rights::default());
         assert_eq!(home.remedy, Remedy::Line("filesystem.write = [\"/home/me/new\"]".into()));
         let outside = context.explain(Path::new("/a/b"), FileAccessKind::Delete, Rights::default());

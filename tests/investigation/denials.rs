@@ -57,7 +57,7 @@ impl Stage {
         let stage = Stage { ground: Ground::new(), port, _listener: listener };
         stage.lay();
         let profile = format!(
-            "version = 1\n[filesystem]\nread = [{:?}]\n[tools]\ndefault = \"deny\"\ndeny = [\"remove\"]\n",
+            "version = 1\n[filesystem]\nread = [{:?}]\n[tools]\ndefault = \"deny\"\ndeny = [\"remove\"]\n[network]\nallow = [\"listed.example:443\"]\n",
             stage.ground.text("ro")
         );
         stage.ground.profile(&profile);
@@ -209,7 +209,7 @@ fn a_suggestion_lifts_its_refusal_and_no_other() {
     }
     assert!(lifted >= LIFTABLE.len(), "{lifted} lifted, {kept} kept");
     assert!(lifted + kept >= 20, "{lifted} lifted, {kept} kept");
-    for layer in ["landlock", "broker", "gate"] {
+    for layer in ["landlock", "broker", "gate", "network"] {
         assert!(layers.contains(layer), "{layers:?}");
     }
 }
