@@ -69,7 +69,7 @@ session() {
         "$caponier" run --profile "$profile" --name "$name" -- "$@") \
         >>"$root/answers.json" 2>>"$root/stderr.log" || die "the session of $name failed; see $root/stderr.log"
 }
-plan() { printf '{"env":{},"roots":[],"resources":[],"prompts":[],"calls":[%s]}' "$1"; }
+plan() { printf '{"env":{},"roots":[],"resources":[],"prompts":[],"together":[],"calls":[%s]}' "$1"; }
 call() { printf '{"tool":"%s","arguments":%s}' "$1" "$2"; }
 
 python=$peers/python/servers/bin/python

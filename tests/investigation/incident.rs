@@ -181,7 +181,8 @@ fn in_the_pen_all_of_it_is_refused_and_recorded() {
             && ok(4, 0)
             && ok(4, 1)
     );
-    assert!(!ok(3, 0) && !ok(4, 2), "git's status, and the note that may not be written");
+    assert!(!ok(3, 0), "git's status: {}", answers[3]["calls"][0]);
+    assert!(!ok(4, 2), "the note that may not be written: {}", answers[4]["calls"][2]);
     // No secret stands in the log.
     let (found, _) =
         incident.shell("grep -rc 'decoy of' .local/state/caponier/audit | grep -v ':0$'", &incident.home());

@@ -157,8 +157,8 @@ fn every_command_of_the_page_answers_as_the_page_says() {
             );
         }
         let (expected, found): (Vec<String>, Vec<String>) = (
-            step.answer.iter().map(|line| masked(line)).collect(),
-            lines.iter().map(|line| masked(line)).collect(),
+            ours.iter().map(|line| masked(line)).collect(),
+            theirs.iter().map(|line| masked(line)).collect(),
         );
         if expected != found {
             wrong.push(format!(

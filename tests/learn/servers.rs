@@ -77,12 +77,15 @@ fn the_filesystem_server_keeps_the_folder_that_it_used() {
     refused(&scene, &file, &server, call(), "fs.write.read-only", &untouched);
     assert!(!scene.at("project/untouched/new.md").exists());
 
-    // Told on its command line that it may serve another folder, it agrees; the kernel does not.
+    // Told on its command line that it may serve another folder, it agrees; the kernel does not. (The gate, which would
+    // refuse the path before anybody is asked, stands aside for once.)
+    let aside = scene.text("aside.toml");
+    fs::write(&aside, format!("{text}\n[tools]\noutside_paths = \"allow\"\n")).expect("profile");
     let both = npm("filesystem", &[&scene.at("project"), &scene.at("elsewhere")]);
     let other = scene.text("elsewhere/other.txt");
     let call = || ("read_text_file", json!({"path": other}));
     assert_well(&[call()], &scene.session(&control, &both, &[call()]));
-    refused(&scene, &file, &both, call(), "fs.read.not-granted", &other);
+    refused(&scene, &aside, &both, call(), "fs.read.not-granted", &other);
 }
 
 #[test]
