@@ -17,6 +17,17 @@ use crate::policy::host::Name;
 use crate::policy::reason::Reason;
 use crate::policy::verdict::Denial;
 
+/// What the log has of a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Said {
+    /// No line yet.
+    Nothing,
+    /// That it was made: its end is due.
+    Made,
+    /// That it was refused, or could not be made; or the log could not be written. Nothing is due.
+    Refused,
+}
+
 /// One connection on its way through. When it is dropped it has ended, and its last line is written.
 pub(super) struct Crossing {
     shared: Arc<Shared>,
@@ -28,7 +39,7 @@ pub(super) struct Crossing {
     /// The host that was judged.
     pub(super) host: Option<String>,
     since: Instant,
-    told: bool,
+    said: Said,
     up: AtomicU64,
     down: AtomicU64,
     pub(super) cause: &'static str,
@@ -54,7 +65,7 @@ impl Crossing {
             upstream: Some(upstream),
             host: None,
             since: Instant::now(),
-            told: false,
+            said: Said::Nothing,
             up: AtomicU64::new(0),
             down: AtomicU64::new(0),
             cause: "session",
@@ -80,6 +91,12 @@ impl Crossing {
         self.shared.emitter.calls().touch(touch);
     }
 
+    /// What it began with was refused: nothing of it goes out.
+    pub(super) fn refuse_hello(&mut self, sni: Option<String>, denial: &Denial) {
+        self.said = Said::Refused;
+        self.record().refuse_hello(&self.asker, &self.target, sni, denial);
+    }
+
     /// A request, after the first, was refused.
     pub(super) fn refuse_request(&self, refusal: &Refusal) {
         let (sni, denial) = explain(refusal, self.target.address.port());
@@ -90,7 +107,7 @@ impl Crossing {
     pub(super) fn tell(&mut self, sni: Option<String>, errno: i32) -> bool {
         let target = Target { host: self.host.clone().or(self.target.host.clone()), ..self.target.clone() };
         let told = self.record().connect(&self.asker, &target, Backend::Verify, sni, errno).is_ok();
-        self.told = told && errno == 0;
+        self.said = if told && errno == 0 { Said::Made } else { Said::Refused };
         told
     }
 }
@@ -99,7 +116,11 @@ impl Drop for Crossing {
     fn drop(&mut self) {
         self.shared.live.fetch_sub(1, Ordering::Relaxed);
         lock(&self.shared.peers).remove(&self.cookie);
-        if self.told {
+        // Cut off before its first bytes were judged: it was made all the same, and nothing went out.
+        if self.said == Said::Nothing {
+            self.tell(None, 0);
+        }
+        if self.said == Said::Made {
             let ending = Ending {
                 host: self.host.clone().or(self.target.host.clone()),
                 backend: Backend::Verify,

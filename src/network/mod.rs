@@ -200,6 +200,9 @@ impl Broker {
             own.end_all_direct();
             // What still runs is cut off, and says so in the log; a look-up that hangs is left behind.
             runtime.shutdown_background();
+            // Those that were made and never taken: each holds what holds it, so nothing else would end them.
+            let waiting = std::mem::take(&mut *lock(&own.doors));
+            drop(waiting);
         };
         let thread = std::thread::Builder::new().name("network".into()).spawn(run)?;
         Ok(Arc::new(Broker { shared, runtime: handle, stop: Mutex::new(Some((stop, thread))) }))

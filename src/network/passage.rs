@@ -114,12 +114,12 @@ async fn cross(mut crossing: Crossing, stream: TcpStream) {
     let first = match tokio::time::timeout(HELLO, first(&stream, port, names)).await {
         Ok(Ok(first)) => first,
         Ok(Err((sni, denial))) => {
-            crossing.record().refuse_hello(&crossing.asker, &crossing.target, sni, &denial);
+            crossing.refuse_hello(sni, &denial);
             return reset(&stream);
         }
         Err(_) => {
             let denial = unreadable();
-            crossing.record().refuse_hello(&crossing.asker, &crossing.target, None, &denial);
+            crossing.refuse_hello(None, &denial);
             return reset(&stream);
         }
     };
