@@ -386,15 +386,27 @@ titles();
 refused();
 setUpFilters();
 flatten();
+// A row that is replaced between press and release is never clicked: what is pressed stays until it is let go.
 let waiting = false;
+let pressed = false;
 const later = () => {
   if (waiting) return;
   waiting = true;
   requestAnimationFrame(() => {
+    if (pressed) return;
     waiting = false;
     draw();
   });
 };
+const letGo = () => {
+  pressed = false;
+  if (!waiting) return;
+  waiting = false;
+  later();
+};
+grid.addEventListener("pointerdown", () => { pressed = true; });
+window.addEventListener("pointerup", letGo);
+window.addEventListener("pointercancel", letGo);
 window.addEventListener("scroll", later, { passive: true });
 window.addEventListener("resize", later);
 window.addEventListener("beforeprint", beforePrint);
