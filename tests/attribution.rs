@@ -20,8 +20,13 @@ struct Session {
 
 impl Session {
     fn start() -> Session {
+        Session::under("")
+    }
+
+    /// With more in its profile.
+    fn under(more: &str) -> Session {
         let ground = Ground::new();
-        let profile = plain_profile(&ground, "[limits]\nprocesses = 16\n");
+        let profile = plain_profile(&ground, &format!("[limits]\nprocesses = 16\n{more}"));
         let running = launch::start(launch::run(&ground, &profile, &words("lingering", &[])));
         Session { ground, running, sent: 0 }
     }
@@ -44,13 +49,35 @@ impl Session {
         id
     }
 
-    /// Ends it; what the log says of each file that was made: the calls, and how sure that is.
-    fn end(mut self) -> impl Fn(&str) -> (Value, String) {
+    /// Asks for the list of tools.
+    fn list(&mut self) {
+        self.sent += 1;
+        let message = json!({ "jsonrpc": "2.0", "id": self.sent, "method": "tools/list" });
+        assert!(self.running.send(format!("{message}\n").as_bytes()), "the session is there");
+        self.answered(self.sent);
+    }
+
+    /// Calls a tool; the reason for which that was refused.
+    fn refused(&mut self, tool: &str) -> Option<String> {
+        let id = self.send(tool);
+        let answer =
+            self.running.wait_for_line(|message| message["id"] == id && message.get("result").is_some());
+        answer["result"]["_meta"]["io.github.caponier/decision"]["reason"].as_str().map(str::to_owned)
+    }
+
+    /// Ends it; the lines of its log.
+    fn log(mut self) -> Vec<Value> {
         self.running.close_stdin();
         let finished = self.running.finish();
         assert_eq!(finished.code(), Some(0), "{}", finished.stderr);
         let events = log::events(&self.ground.path("audit"));
         log::assert_whole(&self.ground, &events);
+        events
+    }
+
+    /// Ends it; what the log says of each file that was made: the calls, and how sure that is.
+    fn end(self) -> impl Fn(&str) -> (Value, String) {
+        let events = self.log();
         move |name: &str| {
             let suffix = format!("/workspace/{name}");
             let made = |event: &&Value| {
@@ -111,4 +138,82 @@ fn work_that_a_call_left_behind_is_not_the_next_ones_alone() {
     assert_eq!(made("late-3"), overlap(&[left, wake]));
     assert_eq!(made("later-3"), overlap(&[left, wake]), "its children are no less");
     assert_eq!(made("woken-3"), sole(wake));
+}
+
+/// Of each mismatch: the tool, the call, what it wrote.
+fn mismatches(events: &[Value]) -> Vec<(String, u64, String)> {
+    let found = log::of(events, "tool.mismatch").map(|event| {
+        assert_eq!(
+            (&event["declared"], &event["did"]),
+            (&json!("readOnlyHint: true"), &json!("write")),
+            "{event}"
+        );
+        let path = event["path"].as_str().expect("a path");
+        let (_, name) = path.rsplit_once('/').expect("absolute");
+        (
+            event["tool"].as_str().expect("text").to_owned(),
+            event["call"].as_u64().expect("a number"),
+            name.to_owned(),
+        )
+    });
+    found.collect()
+}
+
+#[test]
+fn a_tool_that_says_it_only_reads_and_writes_is_told_of() {
+    let mut session = Session::start();
+    session.list();
+    // 1, 2: told; 3, 4: in its own folders, that is no change to anybody's.
+    session.call("write");
+    session.call("spawn");
+    session.call("temporary");
+    session.call("temporary");
+    // 5 says nothing of itself; 6 is not alone.
+    let held = session.send("hold");
+    session.call("release");
+    session.answered(held);
+    // 7 leaves a child; 8 wakes it: the child's work is of one of the two, its own is its own.
+    session.call("leave");
+    session.call("wake");
+    let events = session.log();
+    let told = |tool: &str, call, id| {
+        let what = match tool {
+            "spawn" => "spawned",
+            "wake" => "woken",
+            _ => tool,
+        };
+        (tool.to_owned(), call, format!("{what}-{id}"))
+    };
+    assert_eq!(mismatches(&events), [told("write", 1, 2), told("spawn", 2, 3), told("wake", 8, 9)]);
+    // Each stands right behind the end of its call.
+    for (at, event) in events.iter().enumerate().filter(|(_, event)| event["event"] == "tool.mismatch") {
+        assert_eq!((&events[at - 1]["event"], &events[at - 1]["call"]), (&json!("call.end"), &event["call"]));
+    }
+}
+
+#[test]
+fn a_tool_that_was_caught_is_refused_where_the_profile_says_so() {
+    let mut session = Session::under("[tools]\nmismatch = \"deny-next\"\n");
+    session.list();
+    // It might have been somebody else, once.
+    assert_eq!(session.refused("write"), None);
+    assert_eq!(session.refused("write"), None);
+    assert_eq!(session.refused("write").as_deref(), Some("tool.mismatch"));
+    // A process that the call itself started leaves no doubt.
+    assert_eq!(session.refused("spawn"), None);
+    assert_eq!(session.refused("spawn").as_deref(), Some("tool.mismatch"));
+    assert_eq!(session.refused("temporary"), None);
+    assert_eq!(session.refused("temporary"), None);
+    assert_eq!(session.refused("temporary"), None);
+    let workspace = session.ground.path("workspace");
+    assert!(
+        workspace.join("write-3").exists() && !workspace.join("write-4").exists(),
+        "a refused call wrote"
+    );
+    let events = session.log();
+    assert_eq!(mismatches(&events).len(), 3);
+    let denied: Vec<&Value> = log::of(&events, "message.denied").collect();
+    assert_eq!(denied.len(), 2, "{denied:?}");
+    assert_eq!((&denied[0]["reason"], &denied[0]["layer"]), (&json!("tool.mismatch"), &json!("gate")));
+    assert_eq!(denied[0]["remedy"], "tools.mismatch = \"log\"");
 }

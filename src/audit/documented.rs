@@ -152,6 +152,14 @@ fn refusals() -> Vec<Event> {
             attribution,
             count: 1,
         })),
+        Event::ToolMismatch(Box::new(ToolMismatch {
+            tool: String::new(),
+            call: 1,
+            declared: "",
+            did: "",
+            path: Some(String::new()),
+            host: Some(String::new()),
+        })),
         Event::MessageDenied(Box::new(MessageDenied {
             direction: Direction::ClientToServer,
             method: None,

@@ -368,6 +368,25 @@ pub struct MessageDenied {
     pub bytes: u64,
 }
 
+/// `tool.mismatch`: a call did what its tool declares not to do.
+#[derive(Debug, Clone, Serialize)]
+pub struct ToolMismatch {
+    /// The tool.
+    pub tool: String,
+    /// The call, which was in flight alone.
+    pub call: u64,
+    /// What the tool's annotations say: `readOnlyHint: true`, `openWorldHint: false`.
+    pub declared: &'static str,
+    /// What the call did: `write`, `connect`.
+    pub did: &'static str,
+    /// The first path that was written, for `write`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub path: Option<String>,
+    /// The first host that was reached, for `connect`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub host: Option<String>,
+}
+
 /// `stdout.noise`.
 #[derive(Debug, Clone, Serialize)]
 pub struct StdoutNoise {

@@ -16,7 +16,7 @@ use serde::Serialize;
 pub use crate::event::activity::{
     AuditDegraded, AuditLost, Backend, CallEnd, CallStart, Direction, Evidence, FileAccess, FileAccessKind,
     MessageDenied, NetworkClose, NetworkConnect, NetworkResolve, Outcome, SocketUnix, StderrLine,
-    StdoutNoise, SyscallDenied,
+    StdoutNoise, SyscallDenied, ToolMismatch,
 };
 pub use crate::event::emitter::{Emitter, Sink, Unwritable};
 pub use crate::event::lifecycle::{
@@ -58,6 +58,8 @@ pub enum Event {
     SocketUnix(Box<SocketUnix>),
     /// `message.denied`.
     MessageDenied(Box<MessageDenied>),
+    /// `tool.mismatch`: a call did what its tool declares not to do; after its `call.end`.
+    ToolMismatch(Box<ToolMismatch>),
     /// `stdout.noise`: a line of the server's that is not a message.
     StdoutNoise(StdoutNoise),
     /// `stderr.line`: a line of the server's stderr, where the profile asks for it.
@@ -95,6 +97,7 @@ impl Event {
             Event::NetworkClose(_) => "network.close",
             Event::SocketUnix(_) => "socket.unix",
             Event::MessageDenied(_) => "message.denied",
+            Event::ToolMismatch(_) => "tool.mismatch",
             Event::StdoutNoise(_) => "stdout.noise",
             Event::StderrLine(_) => "stderr.line",
             Event::AuditDegraded(_) => "audit.degraded",

@@ -14,13 +14,15 @@ use crate::jsonrpc::{
 use crate::mcp::arguments::ground::Ground;
 use crate::mcp::arguments::{self, Arguments};
 use crate::mcp::caps;
-use crate::mcp::catalog::{Annotations, Catalog, Cursor, Listing};
+use crate::mcp::catalog::{Catalog, Cursor, Listing};
 use crate::mcp::fields::Fields;
+use crate::mcp::mismatch::{self, Distrust, Mismatch};
 use crate::mcp::pending::{Asked, Call, MAX, Pending, Request};
 use crate::mcp::rates::Rates;
 use crate::mcp::refusal::Refusal;
 use crate::mcp::tools::{self, Rules};
 use crate::policy::Protocol;
+use crate::policy::calls::Deeds;
 use crate::policy::tools::Tools;
 
 /// The only version that has batches.
@@ -101,6 +103,7 @@ pub struct Gate {
     rates: Rates,
     catalog: Catalog,
     fields: Fields,
+    distrust: Distrust,
     max_depth: u32,
     pending: Pending,
     /// What the server asked and the client has not answered.
@@ -131,6 +134,7 @@ impl Gate {
             tasks: HashMap::new(),
             catalog: Catalog::default(),
             fields: Fields::new(tools, protocol),
+            distrust: Distrust::new(tools.mismatch.as_ref()),
             max_depth: protocol.max_depth,
             pending: Pending::default(),
             calls: 0,
@@ -194,7 +198,7 @@ impl Gate {
     }
 
     /// The first of all that refuses a call: the tool's name, the server's own schema of its
-    /// arguments, the profile's rules for them, then how many there are.
+    /// arguments, the profile's rules for them, how many there are, then what earlier calls did.
     fn refuse_call(&self, tool: &str, invocation: &Invocation<'_>, now: Instant) -> Option<Refusal> {
         let (all, own) = self.pending.calls(tool);
         self.refuse_tool(tool)
@@ -202,6 +206,7 @@ impl Gate {
             .or_else(|| self.arguments.refuse(tool, invocation.params.arguments))
             .or_else(|| self.rates.refuse(tool, now))
             .or_else(|| caps::refuse_concurrent(&self.tools, tool, all, own))
+            .or_else(|| self.distrust.refuse(tool))
     }
 
     /// Whether the server has the tool, as far as its lists say, and whether it may be called.
@@ -375,9 +380,12 @@ impl Gate {
         self.catalog.knows(tool)
     }
 
-    /// What the server said of a tool's behaviour, when it was listed.
-    pub fn annotations(&self, tool: &str) -> Option<Annotations> {
-        self.catalog.annotations(tool)
+    /// A call of a tool has ended: what it did against the server's own word, which is remembered.
+    pub fn hold(&mut self, tool: &str, deeds: &Deeds) -> Vec<Mismatch> {
+        let Some(annotations) = self.catalog.annotations(tool) else { return Vec::new() };
+        let found = mismatch::compare(annotations, deeds);
+        self.distrust.learn(tool, &found, deeds);
+        found
     }
 
     /// Whether somebody waits for an answer with this id.

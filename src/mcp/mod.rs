@@ -1,6 +1,6 @@
 //! The gate: a message in, a judgement out. No I/O, no clock: the caller says what time it is.
 //!
-//! [`gate`] decides, [`catalog`] knows the server's tools, [`pending`] knows what is in flight, [`refusal`] says why not, [`answer`] tells whoever asked,
+//! [`gate`] decides, [`catalog`] knows the server's tools, [`pending`] knows what is in flight, [`mismatch`] holds calls against what their tools declare, [`refusal`] says why not, [`answer`] tells whoever asked,
 //! [`shape`] records arguments without their values, [`visible`] shows hostile text. The invariant: nothing is
 //! admitted without a [`gate::Permit`], and only a judgement makes one.
 //!
@@ -12,6 +12,7 @@ mod caps;
 pub mod catalog;
 mod fields;
 pub mod gate;
+pub mod mismatch;
 pub mod pending;
 mod rates;
 pub mod refusal;

@@ -87,7 +87,8 @@ impl Crossing {
         self.down.fetch_add(down, Ordering::Relaxed);
         let address = self.target.address.ip().to_string();
         let host = self.host.as_deref().or(self.target.host.as_deref()).unwrap_or(&address);
-        let touch = Touch::Host { host, up, down };
+        let by = self.target.leaves_this_machine().then_some(self.asker.pid);
+        let touch = Touch::Host { host, up, down, by };
         self.shared.emitter.calls().touch(touch);
     }
 

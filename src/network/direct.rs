@@ -136,7 +136,8 @@ impl Shared {
         if up > 0 || down > 0 {
             let address = connection.target.address.ip().to_string();
             let host = connection.target.host.as_deref().unwrap_or(&address);
-            self.emitter.calls().touch(Touch::Host { host, up, down });
+            let by = connection.target.leaves_this_machine().then_some(connection.asker.pid);
+            self.emitter.calls().touch(Touch::Host { host, up, down, by });
         }
     }
 

@@ -82,6 +82,13 @@ pub struct Target {
     pub address: SocketAddr,
 }
 
+impl Target {
+    /// Whether it is another machine's.
+    pub(crate) fn leaves_this_machine(&self) -> bool {
+        place(self.address.ip()) != Place::Loopback
+    }
+}
+
 /// A refused connection: what it was to, and why.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refused {

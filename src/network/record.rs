@@ -48,7 +48,8 @@ impl Record<'_> {
         let address = target.address.ip().to_string();
         if errno == 0 && backend != Backend::Listen {
             let host = target.host.as_deref().unwrap_or(&address);
-            self.emitter.calls().touch(Touch::Host { host, up: 0, down: 0 });
+            let by = target.leaves_this_machine().then_some(asker.pid);
+            self.emitter.calls().touch(Touch::Host { host, up: 0, down: 0, by });
         }
         let mut event = self.blank(asker, target.host.clone(), address, target.address.port());
         event.backend = Some(backend);

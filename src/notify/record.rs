@@ -38,7 +38,7 @@ impl Broker {
         let touch = match access.kind {
             FileAccessKind::Read | FileAccessKind::List => Touch::Read(&access.path),
             FileAccessKind::Execute => Touch::Process,
-            _ => Touch::Write(&access.path),
+            _ => Touch::Write(&access.path, asker.pid),
         };
         if access.errno == 0 {
             self.emitter.calls().touch(touch);

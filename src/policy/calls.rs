@@ -57,13 +57,25 @@ const MOST_HOSTS: usize = 256;
 /// The entry of the rest.
 const OTHERS: &str = "(others)";
 
+/// What is certainly the work of one call, as far as a server's own word about its tools can be held against it: each of
+/// these was done while that call alone was in flight, by a process that no earlier call started.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Deeds {
+    /// The first path outside the server's own folders that was written, created, removed, renamed or changed.
+    pub wrote: Option<String>,
+    /// One of those that wrote was started during the call: nobody else can have been it.
+    pub wrote_by_own: bool,
+    /// The first host, other than this machine, that was connected to or that bytes went to or came from.
+    pub reached: Option<String>,
+}
+
 /// What an access adds to the summaries of the calls in flight.
 #[derive(Debug, Clone, Copy)]
 pub enum Touch<'a> {
     /// A file was read.
     Read(&'a str),
-    /// A file was written, created, removed, renamed.
-    Write(&'a str),
+    /// A file was written, created, removed, renamed, by this process.
+    Write(&'a str, u32),
     /// A program was executed.
     Process,
     /// A host was connected to, or bytes moved.
@@ -74,6 +86,8 @@ pub enum Touch<'a> {
         up: u64,
         /// Bytes that came in.
         down: u64,
+        /// Whose connection it is; `None` for one that does not leave this machine.
+        by: Option<u32>,
     },
     /// Something was refused.
     Denied,
@@ -88,6 +102,7 @@ struct Flight {
     read: BTreeSet<u64>,
     written: BTreeSet<u64>,
     summary: Summary,
+    deeds: Deeds,
 }
 
 /// The calls in flight of one session.
@@ -96,6 +111,7 @@ pub struct InFlight {
     flights: Mutex<Vec<Flight>>,
     births: Mutex<Births>,
     settle: OnceLock<Settle>,
+    own: OnceLock<Vec<String>>,
 }
 
 /// Counts what moved since it was last asked, by [`InFlight::touch`].
@@ -118,6 +134,15 @@ impl Births {
             None => Some(&[]),
         }
     }
+
+    /// Whether a process was started during this call, if it was started during no other; `None`: it may have been.
+    fn alone(&self, pid: u32, call: u64) -> Option<bool> {
+        match self.of(pid)? {
+            [] => Some(false),
+            [one] if *one == call => Some(true),
+            _ => None,
+        }
+    }
 }
 
 /// Births remembered.
@@ -130,19 +155,28 @@ impl InFlight {
         let _ = self.settle.set(settle);
     }
 
+    /// Folders that exist for the server alone (its TMPDIR, its HOME): what it writes there changes nothing of anybody's.
+    /// The first ones stay.
+    pub fn own(&self, folders: Vec<String>) {
+        let _ = self.own.set(folders);
+    }
+
     /// A call begins; `call` is its running number.
     pub fn begin(&self, call: u64) {
         self.settled();
         self.lock().push(Flight { call, ..Flight::default() });
     }
 
-    /// A call ends: what it touched. An unknown number gives an empty summary.
-    pub fn end(&self, call: u64) -> Summary {
+    /// A call ends: what it touched, and what it did alone. An unknown number gives nothing.
+    pub fn end(&self, call: u64) -> (Summary, Deeds) {
         self.settled();
         let mut flights = self.lock();
         match flights.iter().position(|flight| flight.call == call) {
-            Some(at) => flights.remove(at).summary,
-            None => Summary::default(),
+            Some(at) => {
+                let Flight { summary, deeds, .. } = flights.remove(at);
+                (summary, deeds)
+            }
+            None => Default::default(),
         }
     }
 
@@ -205,11 +239,15 @@ impl InFlight {
 
     /// Adds an access to the summary of every call in flight.
     pub fn touch(&self, touch: Touch<'_>) {
-        for flight in self.lock().iter_mut() {
+        let mut flights = self.lock();
+        if let [flight] = flights.as_mut_slice() {
+            self.note_deed(flight, touch);
+        }
+        for flight in flights.iter_mut() {
             match touch {
                 Touch::Read(path) => count(&mut flight.read, &mut flight.summary.files_read, path),
-                Touch::Write(path) => count(&mut flight.written, &mut flight.summary.files_written, path),
-                Touch::Host { host, up, down } => {
+                Touch::Write(path, _) => count(&mut flight.written, &mut flight.summary.files_written, path),
+                Touch::Host { host, up, down, .. } => {
                     count_host(&mut flight.summary.hosts, host, up, down);
                     flight.summary.bytes_up = flight.summary.bytes_up.saturating_add(up);
                     flight.summary.bytes_down = flight.summary.bytes_down.saturating_add(down);
@@ -218,6 +256,35 @@ impl InFlight {
                 Touch::Denied => flight.summary.denied += 1,
             }
         }
+    }
+
+    /// Remembers the first of each kind, of the one call in flight.
+    fn note_deed(&self, flight: &mut Flight, touch: Touch<'_>) {
+        let deeds = &mut flight.deeds;
+        match touch {
+            Touch::Write(path, pid) if !deeds.wrote_by_own && !self.is_own(path) => {
+                let Some(is_born_in_it) = self.births().alone(pid, flight.call) else { return };
+                deeds.wrote.get_or_insert_with(|| path.to_owned());
+                deeds.wrote_by_own = is_born_in_it;
+            }
+            Touch::Host { host, by: Some(pid), .. }
+                if deeds.reached.is_none() && self.births().alone(pid, flight.call).is_some() =>
+            {
+                deeds.reached = Some(host.to_owned());
+            }
+            _ => {}
+        }
+    }
+
+    /// Whether a path is nobody's but the server's: its own folders, a device, a file of `/proc`.
+    fn is_own(&self, path: &str) -> bool {
+        let is_below = |folder: &str| {
+            path.strip_prefix(folder).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        };
+        ["/dev", "/proc"]
+            .into_iter()
+            .chain(self.own.get().into_iter().flatten().map(String::as_str))
+            .any(is_below)
     }
 
     fn births(&self) -> MutexGuard<'_, Births> {
@@ -308,22 +375,52 @@ mod tests {
         calls.touch(Touch::Read("/a"));
         calls.touch(Touch::Read("/a"));
         calls.touch(Touch::Read("/b"));
-        calls.touch(Touch::Write("/a"));
+        calls.touch(Touch::Write("/a", 1));
         calls.touch(Touch::Denied);
-        let summary = calls.end(7);
+        let (summary, _) = calls.end(7);
         assert_eq!((summary.files_read, summary.files_written, summary.denied), (2, 1, 1));
-        assert_eq!(calls.end(7), Summary::default());
+        assert_eq!(calls.end(7), (Summary::default(), Deeds::default()));
+    }
+
+    #[test]
+    fn only_what_one_call_did_alone_is_held_against_it() {
+        let calls = InFlight::default();
+        calls.own(vec!["/home/own".into()]);
+        let host = |by| Touch::Host { host: "a.com", up: 0, down: 0, by };
+        let deeds = |touches: &[Touch<'_>]| {
+            calls.begin(2);
+            touches.iter().for_each(|touch| calls.touch(*touch));
+            calls.end(2).1
+        };
+        for path in ["/home/own/a", "/home/own", "/dev/null", "/proc/self/comm"] {
+            assert_eq!(deeds(&[Touch::Write(path, 5)]), Deeds::default(), "{path}");
+        }
+        assert_eq!(deeds(&[Touch::Read("/a"), Touch::Process, Touch::Denied, host(None)]), Deeds::default());
+        let did = deeds(&[Touch::Write("/home/owner", 5), Touch::Write("/b", 5), host(Some(5))]);
+        let wrote = Some("/home/owner".to_owned());
+        assert_eq!(did, Deeds { wrote, wrote_by_own: false, reached: Some("a.com".into()) });
+        // Another call is in flight too; then one that a process of an earlier call outlives.
+        calls.begin(1);
+        assert_eq!(deeds(&[Touch::Write("/b", 5), host(Some(5))]), Deeds::default());
+        calls.born(7, Some(vec![1]));
+        calls.end(1);
+        assert_eq!(deeds(&[Touch::Write("/b", 7), host(Some(7))]), Deeds::default());
+        calls.born(8, None);
+        assert_eq!(deeds(&[Touch::Write("/b", 8)]), Deeds::default());
+        calls.born(9, Some(vec![2]));
+        let did = deeds(&[Touch::Write("/b", 5), Touch::Write("/c", 9)]);
+        assert_eq!(did, Deeds { wrote: Some("/b".into()), wrote_by_own: true, reached: None });
     }
 
     #[test]
     fn bytes_count_for_the_calls_in_flight_when_they_flow() {
         let calls = InFlight::default();
         calls.begin(1);
-        calls.touch(Touch::Host { host: "a.com", up: 10, down: 0 });
+        calls.touch(Touch::Host { host: "a.com", up: 10, down: 0, by: None });
         calls.begin(2);
-        calls.touch(Touch::Host { host: "a.com", up: 1, down: 5 });
-        calls.touch(Touch::Host { host: "b.com", up: 0, down: 0 });
-        let (first, second) = (calls.end(1), calls.end(2));
+        calls.touch(Touch::Host { host: "a.com", up: 1, down: 5, by: None });
+        calls.touch(Touch::Host { host: "b.com", up: 0, down: 0, by: None });
+        let (first, second) = (calls.end(1).0, calls.end(2).0);
         assert_eq!((first.bytes_up, first.bytes_down), (11, 5));
         assert_eq!((second.bytes_up, second.bytes_down), (1, 5));
         let a = |up| HostBytes { host: "a.com".into(), bytes_up: up, bytes_down: 5 };
@@ -336,9 +433,9 @@ mod tests {
         let calls = InFlight::default();
         calls.begin(1);
         for at in 0..MOST_HOSTS + 10 {
-            calls.touch(Touch::Host { host: &format!("{at}.com"), up: 1, down: 0 });
+            calls.touch(Touch::Host { host: &format!("{at}.com"), up: 1, down: 0, by: None });
         }
-        let hosts = calls.end(1).hosts;
+        let hosts = calls.end(1).0.hosts;
         assert_eq!(hosts.len(), MOST_HOSTS + 1);
         assert_eq!((hosts[MOST_HOSTS].host.as_str(), hosts[MOST_HOSTS].bytes_up), (OTHERS, 10));
     }
@@ -349,10 +446,10 @@ mod tests {
         let (own, asked) = (std::sync::Arc::downgrade(&calls), std::sync::atomic::AtomicU64::new(0));
         calls.settle_with(Box::new(move || {
             let up = 10 * (1 + asked.fetch_add(1, std::sync::atomic::Ordering::Relaxed));
-            own.upgrade().unwrap().touch(Touch::Host { host: "a.com", up, down: 0 });
+            own.upgrade().unwrap().touch(Touch::Host { host: "a.com", up, down: 0, by: None });
         }));
         calls.begin(1);
         calls.begin(2);
-        assert_eq!((calls.end(1).bytes_up, calls.end(2).bytes_up), (20 + 30, 30 + 40));
+        assert_eq!((calls.end(1).0.bytes_up, calls.end(2).0.bytes_up), (20 + 30, 30 + 40));
     }
 }

@@ -127,6 +127,8 @@ reasons! {
     ToolUnknown = "tool.unknown";
     /// A tool whose definition two readers could take for different ones.
     ToolAmbiguous = "tool.ambiguous";
+    /// A tool that was caught doing what it declares not to do, while `tools.mismatch` is `deny-next`.
+    ToolMismatch = "tool.mismatch";
     /// A tool whose schema cannot be used.
     ToolSchema = "tool.schema";
     /// A field that the tool's schema does not list.

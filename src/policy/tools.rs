@@ -26,6 +26,8 @@ pub struct Tools {
     pub all: Caps,
     /// What becomes of paths outside every grant.
     pub outside_paths: Option<Stated<OutsidePaths>>,
+    /// What becomes of a tool that was caught doing what it declares not to do.
+    pub mismatch: Option<Stated<OnMismatch>>,
     /// `tools.rule.NAME`, by the tool's exact name.
     pub rule: BTreeMap<String, ToolRule>,
 }
@@ -127,6 +129,17 @@ pub enum UnknownFields {
     Reject,
     /// It passes, where the schema itself allows it.
     Allow,
+}
+
+/// `tools.mismatch`: what becomes of a tool whose calls did what its annotations deny.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum OnMismatch {
+    /// It is recorded.
+    #[default]
+    Log,
+    /// Further calls of it are refused too, for the rest of the session.
+    DenyNext,
 }
 
 /// `tools.rule.NAME`.

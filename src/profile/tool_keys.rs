@@ -11,7 +11,7 @@ use globset::Glob;
 
 use crate::policy::argument::{self, ArgumentPath, HostRule, OutsidePaths};
 use crate::policy::grant::Origin;
-use crate::policy::tools::{Rate, ToolDefault, UnknownFields};
+use crate::policy::tools::{OnMismatch, Rate, ToolDefault, UnknownFields};
 use crate::profile::entry::{self, Entry};
 use crate::profile::problem::Problem;
 use crate::profile::tree::{Maybe, Node, Sourced, Table};
@@ -25,6 +25,7 @@ pub(super) struct ToolKeys {
     pub deny: Vec<Sourced<String>>,
     pub caps: CapKeys,
     pub outside_paths: Maybe<OutsidePaths>,
+    pub mismatch: Maybe<OnMismatch>,
     pub rule: BTreeMap<String, RuleKeys>,
 }
 
@@ -82,6 +83,7 @@ pub(super) fn read(mut table: Table<'_>) -> ToolKeys {
     }
     let caps = caps(&mut table);
     let outside_paths = outside_paths(&mut table);
+    let mismatch = table.choice("mismatch", &[("log", OnMismatch::Log), ("deny-next", OnMismatch::DenyNext)]);
     let mut rule = BTreeMap::new();
     if let Some(rules) = table.table("rule") {
         for (tool, node) in rules.entries() {
@@ -91,7 +93,7 @@ pub(super) fn read(mut table: Table<'_>) -> ToolKeys {
         }
     }
     table.finish();
-    ToolKeys { default, allow, deny, caps, outside_paths, rule }
+    ToolKeys { default, allow, deny, caps, outside_paths, mismatch, rule }
 }
 
 /// Globs on tool names.

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::policy::argument::{ArgumentPath, ArgumentRule, OutsidePaths};
 use crate::policy::grant::{Origin, Stated};
-use crate::policy::tools::{Caps, ToolDefault, ToolPattern, ToolRule, Tools, UnknownFields};
+use crate::policy::tools::{Caps, OnMismatch, ToolDefault, ToolPattern, ToolRule, Tools, UnknownFields};
 use crate::profile::entry::Entry;
 use crate::profile::inherit::Member;
 use crate::profile::laws::{Scalars, list, settled, union};
@@ -33,6 +33,11 @@ pub(super) fn compose(scalars: &mut Scalars<'_>, problems: &mut Vec<Problem>) ->
     );
     let all = caps(scalars, "tools", |layer| Some(&layer.tools.caps));
     let outside_paths = outside(scalars, "tools", |layer| Some(&layer.tools.outside_paths));
+    let mismatch = scalars.chosen(
+        "tools.mismatch",
+        |layer| layer.tools.mismatch.as_ref(),
+        |mismatch| *mismatch == OnMismatch::Log,
+    );
     let members = scalars.members;
     let names: BTreeSet<&String> = members.iter().flat_map(|member| member.layer.tools.rule.keys()).collect();
     let mut within = Vec::new();
@@ -48,6 +53,7 @@ pub(super) fn compose(scalars: &mut Scalars<'_>, problems: &mut Vec<Problem>) ->
         deny: patterns(members, |layer| &layer.tools.deny),
         all,
         outside_paths,
+        mismatch,
         rule,
     };
     (tools, within)

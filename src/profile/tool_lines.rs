@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::policy::argument::{ArgumentRule, OutsidePaths};
 use crate::policy::grant::{Origin, Stated};
-use crate::policy::tools::{Caps, Tools, UnknownFields};
+use crate::policy::tools::{Caps, OnMismatch, Tools, UnknownFields};
 
 /// One value that holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,6 +26,7 @@ pub fn lines(tools: &Tools) -> Vec<ToolLine> {
     let mut lines = Lines { tool: None, prefix: String::new(), lines: Vec::new() };
     lines.caps(&tools.all);
     lines.outside(tools.outside_paths.as_ref());
+    lines.mismatch(tools.mismatch.as_ref());
     for (name, rule) in &tools.rule {
         lines.tool = Some(name.clone());
         lines.prefix = format!("rule.{}.", key(name));
@@ -75,6 +76,15 @@ impl Lines {
             quoted(match paths {
                 OutsidePaths::Refuse => &"refuse",
                 OutsidePaths::Allow => &"allow",
+            })
+        });
+    }
+
+    fn mismatch(&mut self, mismatch: Option<&Stated<OnMismatch>>) {
+        self.add("mismatch", mismatch, |mismatch| {
+            quoted(match mismatch {
+                OnMismatch::Log => &"log",
+                OnMismatch::DenyNext => &"deny-next",
             })
         });
     }

@@ -53,7 +53,7 @@ impl FromClient {
             }
             (_, Admitted::Cancels(call)) => {
                 // To take something back is never refused.
-                let _ = self.shared.record.call_ends(&call, Ending::silent(Outcome::Cancelled));
+                let _ = self.shared.call_ends(&call, Ending::silent(Outcome::Cancelled));
                 Ok(())
             }
             (Body::Request(..), _) => self.shared.record.ready(),
@@ -175,7 +175,7 @@ impl FromClient {
         let told = self.shared.record.told(refusal);
         let answer =
             answer::refused_call(id.raw(), &call.tool, invocation.params.modern, &told, event.as_deref());
-        let _ = self.shared.record.call_ends(&call, Ending::denied(refusal, answer.len()));
+        let _ = self.shared.call_ends(&call, Ending::denied(refusal, answer.len()));
         Some(answer)
     }
 

@@ -78,7 +78,7 @@ fn told(shared: &Shared, expired: &Expired) -> Option<(String, Vec<u8>)> {
             bytes: answer.len(),
             reason: Some(refusal.denial.reason),
         };
-        let _ = shared.record.call_ends(call, ending);
+        let _ = shared.call_ends(call, ending);
     }
     answer.push('\n');
     Some((answer, answer::cancelled(&request.id).into_bytes()))

@@ -232,7 +232,7 @@ impl Relay {
         let unanswered = self.shared.gate().drain();
         let ended = unanswered
             .iter()
-            .map(|call| self.shared.record.call_ends(call, Ending::silent(Outcome::Unanswered)))
+            .map(|call| self.shared.call_ends(call, Ending::silent(Outcome::Unanswered)))
             .fold(Ok(()), Result::and);
         let lost = self.shared.meter().take_lost();
         self.shared.record.lost(lost);

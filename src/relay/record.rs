@@ -11,13 +11,14 @@ use tokio::sync::mpsc::UnboundedSender;
 
 use crate::event::{
     AuditDegraded, AuditLost, CallEnd, CallStart, Direction, Emitter, Event, MessageDenied, Outcome,
-    StderrLine, StdoutNoise, Unwritable,
+    StderrLine, StdoutNoise, ToolMismatch, Unwritable,
 };
 use crate::jsonrpc::{Id, Invocation};
+use crate::mcp::mismatch::Mismatch;
 use crate::mcp::pending::Call;
 use crate::mcp::refusal::Refusal;
 use crate::mcp::shape;
-use crate::policy::calls::Summary;
+use crate::policy::calls::{Deeds, Summary};
 use crate::policy::reason::Reason;
 use crate::policy::{Arguments, Audit, OnFailure};
 use crate::relay::Notice;
@@ -161,10 +162,19 @@ impl Recorder {
         .map(drop)
     }
 
-    /// A call that was in flight has ended.
-    pub(super) fn call_ends(&self, call: &Call, ending: Ending) -> Result<(), Unwritable> {
-        let summary = self.emitter.calls().end(call.number);
-        self.call_end(call, ending, summary)
+    /// A call that was in flight has ended; what it did alone.
+    pub(super) fn call_ends(&self, call: &Call, ending: Ending) -> (Deeds, Result<(), Unwritable>) {
+        let (summary, deeds) = self.emitter.calls().end(call.number);
+        (deeds, self.call_end(call, ending, summary))
+    }
+
+    /// A call did what its tool declares not to do.
+    pub(super) fn mismatch(&self, call: &Call, mismatch: Mismatch) -> Result<(), Unwritable> {
+        let Mismatch { declared, did, what } = mismatch;
+        let (path, host) = if did == "write" { (Some(what), None) } else { (None, Some(what)) };
+        let (tool, call) = (call.tool.clone(), call.number);
+        self.emit(&Event::ToolMismatch(Box::new(ToolMismatch { tool, call, declared, did, path, host })))
+            .map(drop)
     }
 
     /// Only the line `call.end`, for a call of which there was only the line `call.start`.

@@ -87,7 +87,7 @@ impl FromServer {
             Reply::Error { code } => (Outcome::RpcError, code),
         };
         let ending = Ending { outcome, error_code, bytes: message.raw.len(), reason: None };
-        match self.shared.record.call_ends(call, ending) {
+        match self.shared.call_ends(call, ending) {
             Ok(()) => Ok(None),
             Err(unwritable) => {
                 let refusal = Refusal::unwritable(&unwritable.detail);
@@ -158,7 +158,7 @@ impl FromServer {
         match request.asked {
             Asked::Call(call) => {
                 let answer = answer::refused_call(&request.id, &call.tool, request.modern, &told, event);
-                let _ = self.shared.record.call_ends(&call, Ending::denied(refusal, answer.len()));
+                let _ = self.shared.call_ends(&call, Ending::denied(refusal, answer.len()));
                 Some(answer)
             }
             // Nobody waits for this any more.

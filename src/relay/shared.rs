@@ -11,10 +11,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, Tr
 
 use tokio::sync::mpsc::UnboundedSender;
 
+use crate::event::Unwritable;
 use crate::mcp::gate::Gate;
+use crate::mcp::pending::Call;
+use crate::policy::calls::Deeds;
 use crate::relay::alarm::Alarm;
 use crate::relay::meter::Meter;
-use crate::relay::record::Recorder;
+use crate::relay::record::{Ending, Recorder};
 use crate::relay::stderr::Stderr;
 use crate::relay::{Notice, pipe};
 
@@ -48,6 +51,17 @@ impl Shared {
     /// No message is judged after this.
     pub(super) fn close(&self) {
         *self.open.write().unwrap_or_else(PoisonError::into_inner) = false;
+    }
+
+    /// A call that was in flight has ended; what it did is held against what its tool declares.
+    pub(super) fn call_ends(&self, call: &Call, ending: Ending) -> Result<(), Unwritable> {
+        let (deeds, written) = self.record.call_ends(call, ending);
+        if deeds == Deeds::default() {
+            return written;
+        }
+        let found = self.gate().hold(&call.tool, &deeds);
+        let told = found.into_iter().map(|mismatch| self.record.mismatch(call, mismatch));
+        written.and(told.fold(Ok(()), Result::and))
     }
 
     /// Closes the server's stdin, and lets go of it whoever waits for room in it.

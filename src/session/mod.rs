@@ -136,6 +136,8 @@ pub fn run(mut init: Init, request: Request) -> Result<Outcome, Error> {
         arguments: request.policy.audit.arguments,
     })?);
     let emitter = Emitter::new(Arc::clone(&writer) as Arc<dyn crate::event::Sink>);
+    let own = [request.folders.tmp(), request.folders.home()];
+    emitter.calls().own(own.map(|folder| text(folder.as_os_str().as_encoded_bytes()).into_owned()).into());
     let digest = Digest::of(&request.command.target, &request.state_dir);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build()?;
     let ended = runtime.block_on(async {

@@ -96,6 +96,10 @@ pub struct Record<'a> {
     pub bytes: Option<u64>,
     #[serde(default, borrow, deserialize_with = "lenient")]
     pub direction: Option<Text<'a>>,
+    #[serde(default, borrow, deserialize_with = "lenient")]
+    pub declared: Option<Text<'a>>,
+    #[serde(default, borrow, deserialize_with = "lenient")]
+    pub did: Option<Text<'a>>,
 }
 
 /// What a field may be here; a value of any other kind counts as none. Events of a later version may give a name

@@ -34,7 +34,16 @@ pub(in crate::cli) fn target<'a>(record: &'a Record<'_>) -> Cow<'a, str> {
             _ => host.to_owned(),
         }))
     };
-    text(&record.path)
+    let broken = || {
+        let (tool, declared) = (record.tool.as_deref()?, record.declared.as_deref()?);
+        let what = record.path.as_deref().or(record.host.as_deref()).unwrap_or_default();
+        Some(Cow::Owned(format!(
+            "{tool} declares {declared}; {} {what}",
+            record.did.as_deref().unwrap_or_default()
+        )))
+    };
+    broken()
+        .or_else(|| text(&record.path))
         .or_else(|| text(&record.syscall))
         .or_else(address)
         .or_else(detailed)
@@ -109,6 +118,10 @@ mod tests {
                 "network.connect|10.0.0.1 port 80|3|",
             ),
             (r#""event":"call.end","call":4,"tool":"t","outcome":"ok"#, "call.end ok|t|4|"),
+            (
+                r#""event":"tool.mismatch","tool":"t","call":4,"declared":"readOnlyHint: true","did":"write","path":"/a"#,
+                "tool.mismatch|t declares readOnlyHint: true; write /a|4|",
+            ),
             (r#""event":"session.end","calls":3,"cause":"killed"#, "session.end|killed||"),
         ] {
             let fields = if fields.ends_with(['"', ']', '0', '3']) {
