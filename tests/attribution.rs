@@ -217,3 +217,50 @@ fn a_tool_that_was_caught_is_refused_where_the_profile_says_so() {
     assert_eq!((&denied[0]["reason"], &denied[0]["layer"]), (&json!("tool.mismatch"), &json!("gate")));
     assert_eq!(denied[0]["remedy"], "tools.mismatch = \"log\"");
 }
+
+/// Whether this kernel tells how a process ended to others than its parent: Linux 6.15.
+fn kernel_tells_statuses() -> bool {
+    let release = std::fs::read_to_string("/proc/sys/kernel/osrelease").expect("osrelease");
+    let mut numbers =
+        release.split(|c: char| !c.is_ascii_digit()).map(|word| word.parse::<u32>().unwrap_or(0));
+    (numbers.next(), numbers.next()) >= (Some(6), Some(15))
+}
+
+#[test]
+fn every_process_has_its_end() {
+    let mut session = Session::start();
+    for tool in ["spawn", "fail", "crash", "leave", "wake"] {
+        session.call(tool);
+    }
+    let events = session.log();
+    let server = log::of(&events, "process.start").next().expect("the server")["pid"].clone();
+    let ends: Vec<&Value> = log::of(&events, "process.exit").collect();
+    let maker = |name: &str| {
+        let made = |event: &&Value| event["path"].as_str().is_some_and(|path| path.ends_with(name));
+        log::of(&events, "file.access").find(made).unwrap_or_else(|| panic!("{name}"))["pid"].clone()
+    };
+    let status = |known: Value| if kernel_tells_statuses() { known } else { Value::Null };
+    let cases = [
+        ("/spawned-1", &server, json!({"exit": 0})),
+        ("/failed-2", &server, json!({"exit": 7})),
+        ("/crashed-3", &server, json!({"signal": 6})),
+        // Its stdin is a pipe of the server's, which ended first.
+        ("/late-5", &server, json!({"exit": 0})),
+        ("/later-5", &maker("/late-5"), json!({"exit": 0})),
+    ];
+    for (name, parent, expected) in cases {
+        let pid = maker(name);
+        let own: Vec<&&Value> = ends.iter().filter(|end| end["pid"] == pid).collect();
+        let [end] = own.as_slice() else { panic!("{name}: {own:?}") };
+        assert_eq!(
+            (&end["ppid"], &end["status"], &end["rusage"]),
+            (parent, &status(expected), &Value::Null),
+            "{name}"
+        );
+        assert!(end["exe"].as_str().is_some_and(|exe| exe.contains("lingering")), "{end}");
+    }
+    let own: Vec<&&Value> = ends.iter().filter(|end| end["pid"] == server).collect();
+    assert_eq!(own.len(), 1, "{own:?}");
+    assert_eq!(own[0]["status"], json!({"exit": 0}));
+    assert!(own[0]["rusage"]["user_us"].is_u64(), "{}", own[0]);
+}

@@ -66,7 +66,13 @@ fn session_events() -> Vec<Event> {
             calls: vec![],
             attribution: Attribution::None,
         }),
-        Event::ProcessExit(ProcessExit { pid: 1, status: Some(Status::Exit(0)), rusage }),
+        Event::ProcessExit(ProcessExit {
+            pid: 1,
+            ppid: 1,
+            exe: String::new(),
+            status: Some(Status::Exit(0)),
+            rusage,
+        }),
         Event::AuditDegraded(AuditDegraded { reason: String::new(), count: 1 }),
     ]
 }

@@ -147,8 +147,12 @@ pub struct ProcessStart {
 pub struct ProcessExit {
     /// Process.
     pub pid: u32,
-    /// How it ended.
+    /// Its parent, when it was first seen.
+    pub ppid: u32,
+    /// The program that it ran last.
+    pub exe: String,
+    /// How it ended; `null` where nobody but its parent can know (before Linux 6.15).
     pub status: Option<Status>,
-    /// What it used.
+    /// What it used, for the server's own process.
     pub rusage: Option<Rusage>,
 }

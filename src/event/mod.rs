@@ -109,6 +109,7 @@ impl Event {
     pub fn urgency(&self) -> Urgency {
         match self {
             Event::FileAccess(access) if access.verdict == Ruling::Allow => Urgency::Batched,
+            Event::ProcessExit(_) => Urgency::Batched,
             Event::StdoutNoise(_) | Event::StderrLine(_) | Event::AuditLost(_) => Urgency::Batched,
             _ => Urgency::BeforeEffect,
         }

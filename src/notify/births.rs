@@ -124,7 +124,7 @@ impl Broker {
     }
 
     /// A process was seen.
-    pub(super) fn note_process(&mut self, pid: u32) {
+    pub(super) fn note_process(&mut self, pid: u32, exe: &str) {
         let Some(standing) = tree::standing(pid) else { return };
         if !self.births.is_new(pid, standing.started) {
             return;
@@ -133,6 +133,7 @@ impl Broker {
             Born::During(calls) => self.emitter.calls().born(pid, Some(calls)),
             Born::Unknown => self.emitter.calls().born(pid, None),
         }
+        self.watch_end(pid, standing.ppid, exe);
     }
 }
 

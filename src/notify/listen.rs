@@ -25,17 +25,24 @@ impl Broker {
                 Some(due) => PollTimeout::try_from(due.as_millis() + 1).unwrap_or(PollTimeout::MAX),
                 None => PollTimeout::NONE,
             };
-            let mut fds = [PollFd::new(self.listener.as_fd(), PollFlags::POLLIN)];
+            let mut fds = [
+                PollFd::new(self.listener.as_fd(), PollFlags::POLLIN),
+                PollFd::new(self.exits.ready(), PollFlags::POLLIN),
+            ];
             match poll(&mut fds, timeout) {
                 Ok(0) | Err(nix::errno::Errno::EINTR) => continue,
                 Ok(_) => {}
                 Err(error) => return Err(error.into()),
             }
-            let events = fds[0].revents().unwrap_or(PollFlags::empty());
+            let [events, ended] = fds.each_ref().map(|fd| fd.revents().unwrap_or(PollFlags::empty()));
+            if !ended.is_empty() {
+                self.tell_ends();
+            }
             if events.contains(PollFlags::POLLIN) {
                 self.one()?;
-            } else {
+            } else if !events.is_empty() {
                 // POLLHUP: nobody is left under the filter.
+                self.tell_last_ends();
                 self.tell_fallbacks();
                 return Ok(());
             }

@@ -14,6 +14,7 @@ mod births;
 mod denial;
 mod entry;
 mod exec;
+mod exits;
 mod inet;
 mod injected;
 mod judge;
@@ -46,6 +47,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize};
 use crate::event::{Emitter, SyscallDenied, Unwritable};
 use crate::network;
 use crate::notify::births::Births;
+use crate::notify::exits::Exits;
 use crate::notify::judge::Readable;
 use crate::notify::processes::Population;
 use crate::notify::target::Targets;
@@ -68,6 +70,8 @@ pub struct Settings {
     pub processes: Option<u32>,
     /// The process of `init`: everything below it is the tree.
     pub init: u32,
+    /// The server's own process.
+    pub server: u32,
     /// Landlock scopes signals (ABI 6): otherwise the broker looks at them.
     pub scopes: bool,
     /// Set by the session while it ends a tree that no scope holds together: no more forks.
@@ -100,7 +104,9 @@ pub struct Broker {
     births: Births,
     readable: Readable,
     population: Population,
+    exits: Exits,
     init: u32,
+    server: u32,
     scopes: bool,
     root: Arc<OwnedFd>,
     /// The device number of `/proc`.
@@ -171,7 +177,9 @@ impl Broker {
             births: Births::default(),
             readable: Readable::default(),
             population: Population::new(settings.processes, settings.init, settings.hold_forks),
+            exits: Exits::new()?,
             init: settings.init,
+            server: settings.server,
             scopes: settings.scopes,
             root: Arc::new(root),
             proc_device: dev,

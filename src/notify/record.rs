@@ -28,7 +28,7 @@ impl Broker {
     pub(super) fn asker(&mut self, notification: &Notification) -> Option<Asker> {
         let (pid, exe, first) = self.targets.ask(notification.tid).ok()?;
         if first {
-            self.note_process(pid);
+            self.note_process(pid, &exe);
         }
         Some(Asker { pid, exe })
     }
@@ -106,6 +106,7 @@ impl Broker {
     /// Records that a program is about to be executed.
     pub(super) fn executed(&mut self, start: ProcessStart) -> Reply {
         self.emitter.calls().touch(Touch::Process);
+        self.exits.executes(start.pid, &start.exe);
         self.record(&Event::ProcessStart(start), Reply::CONTINUE)
     }
 

@@ -12,6 +12,16 @@ pub enum Status {
     Signal(i32),
 }
 
+impl Status {
+    /// From a wait status (`wait(2)`).
+    pub fn of_wait(raw: i32) -> Status {
+        match raw & 0x7f {
+            0 => Status::Exit(raw >> 8 & 0xff),
+            signal => Status::Signal(signal),
+        }
+    }
+}
+
 /// Resources that a process used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Rusage {

@@ -286,7 +286,7 @@ impl Tree<'_> {
             return;
         }
         self.server = None;
-        let report = Report::Exited { status: status(ended.status), rusage: usage(&ended.rusage) };
+        let report = Report::Exited { status: Status::of_wait(ended.status), rusage: usage(&ended.rusage) };
         let _ = control::report(self.control.as_fd(), &report);
     }
 
@@ -322,14 +322,6 @@ fn kill_descendants() -> io::Result<()> {
         let _ = process::signal(pid, libc::SIGKILL);
     }
     Ok(())
-}
-
-fn status(raw: i32) -> Status {
-    if libc::WIFSIGNALED(raw) {
-        Status::Signal(libc::WTERMSIG(raw))
-    } else {
-        Status::Exit(libc::WEXITSTATUS(raw))
-    }
 }
 
 fn usage(raw: &libc::rusage) -> Rusage {

@@ -10,7 +10,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use crate::audit::writer::Writer;
-use crate::event::{Cause, Emitter, Event, ProcessExit, Rusage, Status};
+use crate::event::{Cause, Emitter, Event, ProcessExit, Rusage, Status, text};
 use crate::network;
 use crate::notify::{Broker, Settings as BrokerSettings};
 use crate::relay::{self, Ends, Notice, Relay};
@@ -227,6 +227,7 @@ impl<'a> Course<'a> {
             sockets: self.request.policy.network.unix.iter().map(|grant| grant.path.clone()).collect(),
             processes: self.request.policy.limits.processes,
             init: self.init.pid(),
+            server: self.server.map(|(pid, _)| pid).unwrap_or_default(),
             scopes: self.enforceable.scopes,
             hold_forks: Arc::clone(&self.hold_forks),
             network: self.network.clone(),
@@ -365,7 +366,9 @@ impl<'a> Course<'a> {
             tracing::error!(%unwritable, "the end of the calls is not in the log");
         }
         if let Some((pid, _)) = self.server {
-            let exit = ProcessExit { pid, status: self.status, rusage: self.rusage };
+            let exe = text(self.request.command.target.as_os_str().as_encoded_bytes()).into_owned();
+            let ppid = self.init.pid();
+            let exit = ProcessExit { pid, ppid, exe, status: self.status, rusage: self.rusage };
             let _ = self.emitter.emit(&Event::ProcessExit(exit));
         }
         let failed_early = self.status.is_none() && self.lifecycle.state() != State::Ended;

@@ -64,6 +64,29 @@ pub fn reap(block: bool) -> io::Result<Option<Ended>> {
     }
 }
 
+/// The wait status of a process that has ended and that was taken note of; `None`: not yet, or this kernel does not tell.
+///
+/// `PIDFD_GET_INFO` with `PIDFD_INFO_EXIT`: `include/uapi/linux/pidfd.h`, Linux 6.15. An error: the kernel knows no such question.
+pub fn status_of(process: BorrowedFd<'_>) -> io::Result<Option<i32>> {
+    /// `struct pidfd_info`, as it was first.
+    #[repr(C)]
+    #[derive(Default)]
+    struct Info {
+        mask: u64,
+        cgroup: u64,
+        numbers: [u32; 3],
+        owners: [u32; 8],
+        exit_code: i32,
+    }
+    const EXIT: u64 = 1 << 3;
+    // _IOWR(0xFF, 11, struct pidfd_info)
+    const GET_INFO: libc::Ioctl = (3 << 30 | (size_of::<Info>() << 16) | 0xff << 8 | 11) as libc::Ioctl;
+    let mut info = Info { mask: EXIT, ..Info::default() };
+    // SAFETY: the structure lives through the call and has the size that the command names.
+    done(unsafe { libc::ioctl(process.as_raw_fd(), GET_INFO, &mut info) })?;
+    Ok((info.mask & EXIT != 0).then_some(info.exit_code))
+}
+
 /// Sends a signal to one process; `signal` 0 only asks whether it may be sent.
 pub fn signal(pid: u32, signal: i32) -> io::Result<()> {
     let pid = i32::try_from(pid).map_err(|_| io::Error::from_raw_os_error(libc::ESRCH))?;
