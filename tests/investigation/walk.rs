@@ -16,8 +16,10 @@ use crate::peers;
 const ROOT: &str = "/tmp/incident";
 const SERVERS: &str = "/opt/mcp";
 
-/// What a runtime does around calls, and how far the digest of a program had come, is another story each time.
-const BESIDE: &[&str] = &["session.exe", "clone3", "accesses between the calls", "/dev/null", "exe_sha256"];
+/// What a runtime does around calls, when its children end, and how far the digest of a program had come, is another story
+/// each time.
+const BESIDE: &[&str] =
+    &["session.exe", "process.exit", "clone3", "accesses between the calls", "/dev/null", "exe_sha256"];
 
 fn page() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/INVESTIGATION.md")
