@@ -126,6 +126,7 @@ impl Broker {
     /// A process was seen.
     pub(super) fn note_process(&mut self, pid: u32, exe: &str) {
         let Some(standing) = tree::standing(pid) else { return };
+        self.watch_end(pid, standing.ppid, exe);
         if !self.births.is_new(pid, standing.started) {
             return;
         }
@@ -133,7 +134,6 @@ impl Broker {
             Born::During(calls) => self.emitter.calls().born(pid, Some(calls)),
             Born::Unknown => self.emitter.calls().born(pid, None),
         }
-        self.watch_end(pid, standing.ppid, exe);
     }
 }
 
