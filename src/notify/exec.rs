@@ -51,6 +51,7 @@ impl Broker {
         manner: Manner,
     ) -> Reply {
         let Some(asker) = self.asker(notification) else { return Reply::Gone };
+        self.targets.executes(asker.pid);
         if let Some(first) = self.first.take()
             && first().is_err()
         {

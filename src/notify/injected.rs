@@ -44,6 +44,16 @@ impl Files {
         Files { resolv: inode(RESOLV), hosts: inode(HOSTS) }
     }
 
+    /// Whether a path is the name of one of them.
+    pub(super) fn is_named(&self, path: &[u8]) -> bool {
+        path == RESOLV || path == HOSTS
+    }
+
+    /// Whether a path, or the file that it leads to, is one of them.
+    pub(super) fn has(&self, path: &[u8], inode: Inode) -> bool {
+        self.is_named(path) || [self.resolv, self.hosts].contains(&Some(inode))
+    }
+
     /// Which file a place is, by its name or by what the name leads to.
     pub(super) fn which(&self, place: &Place) -> Option<File> {
         use std::os::unix::ffi::OsStrExt as _;

@@ -15,6 +15,7 @@ mod denial;
 mod entry;
 mod exec;
 mod exits;
+mod folders;
 mod inet;
 mod injected;
 mod judge;
@@ -48,6 +49,7 @@ use crate::event::{Emitter, SyscallDenied, Unwritable};
 use crate::network;
 use crate::notify::births::Births;
 use crate::notify::exits::Exits;
+use crate::notify::folders::Folders;
 use crate::notify::judge::Readable;
 use crate::notify::processes::Population;
 use crate::notify::target::Targets;
@@ -103,6 +105,7 @@ pub struct Broker {
     targets: Targets,
     births: Births,
     readable: Readable,
+    folders: Folders,
     population: Population,
     exits: Exits,
     init: u32,
@@ -176,6 +179,7 @@ impl Broker {
             targets: Targets::default(),
             births: Births::default(),
             readable: Readable::default(),
+            folders: Folders::default(),
             population: Population::new(settings.processes, settings.init, settings.hold_forks),
             exits: Exits::new()?,
             init: settings.init,

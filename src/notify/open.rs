@@ -155,11 +155,20 @@ impl Broker {
             return Reply::CONTINUE;
         }
         let Some(asker) = self.asker(notification) else { return Reply::Gone };
-        let place = match self.place(notification, request.dirfd, request.path, request.manner()) {
+        let kind = demand_of(request, request.lists()).kind;
+        let asked = match self.read_path(notification, request.path) {
+            Ok(asked) => asked,
+            Err(stop) => return self.stopped(notification, &asker, stop, kind),
+        };
+        if request.only_reads()
+            && request.resolve.is_empty()
+            && let Some(reply) = self.open_settled(&asker, &asked)
+        {
+            return reply;
+        }
+        let place = match self.look_up(notification, request.dirfd, asked, request.manner()) {
             Ok(place) => place,
-            Err(stop) => {
-                return self.stopped(notification, &asker, stop, demand_of(request, request.lists()).kind);
-            }
+            Err(stop) => return self.stopped(notification, &asker, stop, kind),
         };
         if let Some(network) = self.network.clone()
             && request.only_reads()
@@ -171,7 +180,6 @@ impl Broker {
         match &place.found {
             Found::Proc { .. } => self.open_proc(&asker, place, request),
             Found::Missing { .. } if !request.creates() => {
-                let kind = demand_of(request, request.lists()).kind;
                 // Somebody may make it before the kernel looks, and it cannot open for writing what is guarded.
                 let (evidence, reply) = match request.changes() {
                     true => (Evidence::Performed, Reply::errno(libc::ENOENT)),

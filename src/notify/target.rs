@@ -5,6 +5,7 @@ use std::collections::hash_map::Entry;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
+use std::time::{Duration, Instant};
 
 use nix::fcntl::{OFlag, openat, readlinkat};
 use nix::sys::stat::Mode;
@@ -12,6 +13,9 @@ use nix::sys::stat::Mode;
 use crate::event::text;
 use crate::sys::{path, tree};
 
+/// How long a thread is believed to be the one that it was: before its number can be another's, the kernel has to give away
+/// all others (`pid_max`, at least 32 768 where nobody lowered it), which takes a hundred times as long.
+const SAME: Duration = Duration::from_millis(3);
 /// Threads remembered; each holds one descriptor of ours.
 const REMEMBERED: usize = 256;
 
@@ -24,18 +28,27 @@ pub(super) struct Target {
     pub(super) pid: u32,
     /// Whether it was asked for before.
     met: bool,
+    /// The program that it ran when it was last looked at, and when that was.
+    ran: Option<(String, Instant)>,
 }
 
 impl Target {
     fn open(tid: u32) -> io::Result<Target> {
         let folder = path::open(format!("/proc/{tid}").as_bytes(), libc::O_PATH | libc::O_DIRECTORY)?;
         let pid = tree::thread_group(tid).ok_or_else(|| io::Error::from_raw_os_error(libc::ESRCH))?;
-        Ok(Target { folder, pid, met: false })
+        Ok(Target { folder, pid, met: false, ran: None })
     }
 
     /// The program that it runs now, for the record. An error: this thread is gone.
-    fn exe(&self) -> io::Result<String> {
-        Ok(text(readlinkat(&self.folder, "exe")?.as_bytes()).into_owned())
+    fn exe(&mut self) -> io::Result<String> {
+        if let Some((exe, at)) = &self.ran
+            && at.elapsed() < SAME
+        {
+            return Ok(exe.clone());
+        }
+        let exe = text(readlinkat(&self.folder, "exe")?.as_bytes()).into_owned();
+        self.ran = Some((exe.clone(), Instant::now()));
+        Ok(exe)
     }
 
     /// Its working directory.
@@ -94,6 +107,11 @@ impl Targets {
         target.met = true;
         // A thread that may not be looked into is recorded all the same.
         Ok((target.pid, target.exe().unwrap_or_else(|_| "?".to_owned()), true))
+    }
+
+    /// A process executes another program.
+    pub(super) fn executes(&mut self, pid: u32) {
+        self.known.values_mut().filter(|target| target.pid == pid).for_each(|target| target.ran = None);
     }
 
     /// The target with this number, which was asked before in the same call.

@@ -50,6 +50,18 @@ impl Stat {
     }
 }
 
+impl From<libc::stat> for Stat {
+    fn from(raw: libc::stat) -> Self {
+        Stat {
+            inode: Inode { dev: raw.st_dev, ino: raw.st_ino },
+            mode: raw.st_mode,
+            uid: raw.st_uid,
+            gid: raw.st_gid,
+            links: raw.st_nlink,
+        }
+    }
+}
+
 /// How far a look-up may go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Follow {
@@ -92,14 +104,12 @@ pub fn open(path: &[u8], flags: i32) -> io::Result<OwnedFd> {
 
 /// `fstat(2)`; works on `O_PATH` descriptors.
 pub fn stat(fd: BorrowedFd<'_>) -> io::Result<Stat> {
-    let raw = nix::sys::stat::fstat(fd)?;
-    Ok(Stat {
-        inode: Inode { dev: raw.st_dev, ino: raw.st_ino },
-        mode: raw.st_mode,
-        uid: raw.st_uid,
-        gid: raw.st_gid,
-        links: raw.st_nlink,
-    })
+    Ok(nix::sys::stat::fstat(fd)?.into())
+}
+
+/// `fstatat(2)` of a name in a folder, the name itself when it is a link.
+pub fn stat_at(folder: BorrowedFd<'_>, name: &[u8]) -> io::Result<Stat> {
+    Ok(nix::sys::stat::fstatat(folder, name, nix::fcntl::AtFlags::AT_SYMLINK_NOFOLLOW)?.into())
 }
 
 /// Where a descriptor of ours points to, by the kernel's word. Ends in ` (deleted)` for what has no name any more.
