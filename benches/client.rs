@@ -103,12 +103,17 @@ impl Connection {
         Ok((begin.elapsed(), bytes))
     }
 
-    /// Calls a tool with a number; the text that it answers with.
-    pub(crate) fn call(&mut self, tool: &str, n: u64) -> io::Result<String> {
+    /// Calls a tool; an error when it failed.
+    pub(crate) fn call_with(&mut self, tool: &str, arguments: &serde_json::Value) -> io::Result<()> {
         self.id += 1;
         let request = serde_json::json!({"jsonrpc": "2.0", "id": self.id, "method": "tools/call",
-            "params": {"name": tool, "arguments": {"n": n}}});
-        self.exchange(format!("{request}\n").as_bytes())?;
+            "params": {"name": tool, "arguments": arguments}});
+        self.exchange(format!("{request}\n").as_bytes()).map(drop)
+    }
+
+    /// Calls a tool with a number; the text that it answers with.
+    pub(crate) fn call(&mut self, tool: &str, n: u64) -> io::Result<String> {
+        self.call_with(tool, &serde_json::json!({"n": n}))?;
         let answer: serde_json::Value = serde_json::from_slice(&self.line)?;
         Ok(answer["result"]["content"][0]["text"].as_str().unwrap_or_default().to_owned())
     }

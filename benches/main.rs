@@ -12,6 +12,7 @@ mod figures;
 mod gate;
 mod memory;
 mod network;
+mod protected;
 mod recording;
 
 use std::ffi::OsString;
@@ -252,7 +253,7 @@ fn idle_memory(place: &Place) -> io::Result<Vec<Figure>> {
 /// A group of figures.
 type Part = fn(&Place) -> io::Result<Vec<Figure>>;
 
-const PARTS: [(&str, Part); 10] = [
+const PARTS: [(&str, Part); 11] = [
     ("launch", launches),
     ("first answers", first_answers),
     ("relay, one CPU", |place| on_one_cpu(|| relays(place, true))),
@@ -260,6 +261,7 @@ const PARTS: [(&str, Part); 10] = [
     ("memory", idle_memory),
     ("gate", gate::figures),
     ("network", network::figures),
+    ("protected", protected::figures),
     ("recording, first answers", recording::first_answers),
     ("recording, opens", recording::opens),
     ("recording, events", recording::events),
