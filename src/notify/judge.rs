@@ -6,17 +6,15 @@
 use std::collections::HashSet;
 use std::ffi::{OsStr, OsString};
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd};
 use std::path::Path;
 use std::time::{Duration, Instant};
-
-use nix::fcntl::ResolveFlag;
 
 use crate::notify::Broker;
 use crate::notify::place::{Found, Place, folder_of};
 use crate::policy::protected;
 use crate::sandbox::rules::{Held, Rights, Rules};
-use crate::sys::path::{self, Follow};
+use crate::sys::path::{self, Inode};
 
 /// How long a folder in which reading was granted is not looked at again. A folder that was moved meanwhile makes a
 /// *prediction* wrong, in the one direction in which Landlock still decides.
@@ -69,38 +67,32 @@ impl Survey {
 
 impl Broker {
     /// Surveys the folder that `start` is, up to the root.
-    pub(super) fn survey(&self, start: OwnedFd) -> io::Result<Survey> {
-        let names = protected::depth(&path::path_of(start.as_fd())?);
+    pub(super) fn survey(&self, start: BorrowedFd<'_>) -> io::Result<Survey> {
+        let names = protected::depth(&path::path_of(start)?);
         let mut survey = Survey { held: Held::default(), guarded: None };
-        let mut at = start;
-        let mut inode = path::stat(at.as_fd())?.inode;
-        let mut steps = 0;
+        let mut climb = Climb::from(start)?;
         loop {
-            survey.held = survey.held.and(self.rules.at(inode));
-            if self.rules.guards(inode) {
+            survey.held = survey.held.and(self.rules.at(climb.inode));
+            if self.rules.guards(climb.inode) {
                 // A name and a walk that disagree were looked at while somebody moved a folder.
-                let below = names.checked_sub(steps).ok_or(io::ErrorKind::StaleNetworkFileHandle)?;
+                let below = names.checked_sub(climb.steps).ok_or(io::ErrorKind::StaleNetworkFileHandle)?;
                 survey.guarded = Some(below);
             }
-            let above = path::look(at.as_fd(), b"..", Follow::Links, ResolveFlag::empty())?;
-            let next = path::stat(above.as_fd())?.inode;
-            if next == inode {
+            if !climb.up()? {
                 return Ok(survey);
             }
-            (at, inode) = (above, next);
-            steps += 1;
         }
     }
 
     /// Surveys a place: the folder that it is, or that it lies in.
     pub(super) fn survey_of(&self, place: &Place) -> io::Result<Survey> {
         match &place.found {
-            Found::Missing { parent } => self.survey(parent.try_clone()?),
+            Found::Missing { parent } => self.survey(parent.as_fd()),
             Found::Proc { .. } => Ok(Survey { held: Held::default(), guarded: None }),
             Found::Existing { .. } if self.is_nameless(place) => Ok(Survey::NAMELESS),
-            Found::Existing { fd, stat } if stat.is_dir() => self.survey(fd.try_clone()?),
+            Found::Existing { fd, stat } if stat.is_dir() => self.survey(fd.as_fd()),
             Found::Existing { stat, .. } => {
-                let mut survey = self.survey(folder_of(self.root.as_fd(), &place.path)?)?;
+                let mut survey = self.survey(folder_of(self.root.as_fd(), &place.path)?.as_fd())?;
                 survey.held = survey.held.and(self.rules.at(stat.inode));
                 Ok(survey)
             }
@@ -121,7 +113,7 @@ impl Broker {
             return Ok(wanted);
         }
         let start = folder_of(self.root.as_fd(), &place.path)?;
-        let (held, steps) = climb(&self.rules, start, Rights::default(), wanted)?;
+        let (held, steps) = rights_above(&self.rules, start.as_fd(), Rights::default(), wanted)?;
         if let Some(granted) = folder.ancestors().nth(steps).filter(|_| held.cover(wanted)) {
             self.readable.remember(granted.as_os_str());
         }
@@ -137,7 +129,9 @@ impl Broker {
     /// As [`Broker::rights_at`], by other rules than those that are enforced.
     pub(super) fn rights_by(&self, rules: &Rules, place: &Place, enough: Rights) -> io::Result<Rights> {
         match &place.found {
-            Found::Missing { parent } => rights_above(rules, parent.try_clone()?, Rights::default(), enough),
+            Found::Missing { parent } => {
+                Ok(rights_above(rules, parent.as_fd(), Rights::default(), enough)?.0)
+            }
             Found::Proc { .. } => Ok(Rights::default()),
             Found::Existing { fd, stat } => {
                 let own = rules.at(stat.inode).granted;
@@ -148,9 +142,11 @@ impl Broker {
                     // Pipes, sockets, memory files: Landlock does not know them.
                     return Ok(Rights(u32::MAX));
                 }
-                let start =
-                    if stat.is_dir() { fd.try_clone()? } else { folder_of(self.root.as_fd(), &place.path)? };
-                rights_above(rules, start, own, enough)
+                if stat.is_dir() {
+                    return Ok(rights_above(rules, fd.as_fd(), own, enough)?.0);
+                }
+                let start = folder_of(self.root.as_fd(), &place.path)?;
+                Ok(rights_above(rules, start.as_fd(), own, enough)?.0)
             }
         }
     }
@@ -162,27 +158,44 @@ impl Broker {
     }
 }
 
-fn rights_above(rules: &Rules, start: OwnedFd, own: Rights, enough: Rights) -> io::Result<Rights> {
-    Ok(climb(rules, start, own, enough)?.0)
+/// The way from a folder to the root, one look for each step.
+struct Climb<'f> {
+    start: BorrowedFd<'f>,
+    /// The folder that it has come to.
+    inode: Inode,
+    /// How many steps that is above the start.
+    steps: usize,
+    /// `../..`
+    above: Vec<u8>,
+}
+
+impl<'f> Climb<'f> {
+    fn from(start: BorrowedFd<'f>) -> io::Result<Climb<'f>> {
+        Ok(Climb { start, inode: path::stat(start)?.inode, steps: 0, above: Vec::new() })
+    }
+
+    /// One step up; `false` at the root.
+    fn up(&mut self) -> io::Result<bool> {
+        self.above.extend_from_slice(if self.steps == 0 { b".." } else { b"/.." });
+        let inode = path::stat_at(self.start, &self.above)?.inode;
+        self.steps += 1;
+        Ok(std::mem::replace(&mut self.inode, inode) != inode)
+    }
 }
 
 /// Climbs to the root, or until `enough` is found; how many folders up that was.
-fn climb(rules: &Rules, start: OwnedFd, own: Rights, enough: Rights) -> io::Result<(Rights, usize)> {
+fn rights_above(
+    rules: &Rules,
+    start: BorrowedFd<'_>,
+    own: Rights,
+    enough: Rights,
+) -> io::Result<(Rights, usize)> {
     let mut rights = own;
-    let mut at = start;
-    let mut inode = path::stat(at.as_fd())?.inode;
-    let mut steps = 0;
+    let mut climb = Climb::from(start)?;
     loop {
-        rights = rights.and(rules.at(inode).granted);
-        if rights.cover(enough) {
-            return Ok((rights, steps));
+        rights = rights.and(rules.at(climb.inode).granted);
+        if rights.cover(enough) || !climb.up()? {
+            return Ok((rights, climb.steps));
         }
-        let above = path::look(at.as_fd(), b"..", Follow::Links, ResolveFlag::empty())?;
-        let next = path::stat(above.as_fd())?.inode;
-        if next == inode {
-            return Ok((rights, steps));
-        }
-        (at, inode) = (above, next);
-        steps += 1;
     }
 }

@@ -14,6 +14,7 @@ use crate::notify::record::{Access, Asker};
 use crate::notify::{Broker, Reply};
 use crate::sandbox::rules::Rights;
 use crate::sys::names;
+use crate::sys::path;
 use crate::sys::seccomp::{Answer, Notification};
 
 const RENAME_NOREPLACE: u64 = 1;
@@ -66,8 +67,8 @@ impl Broker {
         let Found::Existing { fd, stat } = &from.found else { return nothing_to_move(&from) };
         let to = &entry.place;
         let folders = match folder_of(self.root.as_fd(), &from.path)
-            .and_then(|folder| self.survey(folder))
-            .and_then(|source| Ok(Folders { source, destination: self.survey(entry.folder.try_clone()?)? }))
+            .and_then(|folder| self.survey(folder.as_fd()))
+            .and_then(|source| Ok(Folders { source, destination: self.survey(entry.folder.as_fd())? }))
         {
             Ok(folders) => folders,
             Err(error) => return self.unjudged(&asker, &from, kind, &error),
@@ -138,8 +139,10 @@ impl Broker {
     }
 
     fn folders_of(&self, from: &Entry, to: &Entry) -> std::io::Result<Folders> {
-        let source = self.survey(from.folder.try_clone()?)?;
-        let destination = self.survey(to.folder.try_clone()?)?;
+        let source = self.survey(from.folder.as_fd())?;
+        let inode = |entry: &Entry| path::stat(entry.folder.as_fd()).map(|stat| stat.inode);
+        let is_one = inode(from)? == inode(to)?;
+        let destination = if is_one { source } else { self.survey(to.folder.as_fd())? };
         Ok(Folders { source, destination })
     }
 

@@ -122,7 +122,7 @@ impl Broker {
             Err(stop) => return self.stopped(notification, &asker, stop, kind),
         };
         let place = &entry.place;
-        let survey = match entry.folder.try_clone().and_then(|folder| self.survey(folder)) {
+        let survey = match self.survey(entry.folder.as_fd()) {
             Ok(survey) => survey,
             Err(error) => return self.unjudged(&asker, place, kind, &error),
         };

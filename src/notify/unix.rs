@@ -160,7 +160,7 @@ impl Broker {
         if !matches!(place.found, Found::Missing { .. }) {
             return Reply::errno(libc::EADDRINUSE);
         }
-        let survey = match entry.folder.try_clone().and_then(|folder| self.survey(folder)) {
+        let survey = match self.survey(entry.folder.as_fd()) {
             Ok(survey) => survey,
             Err(error) => return Reply::errno(errno::of(&error)),
         };
