@@ -1,6 +1,7 @@
 //! The gate: a message in, a judgement out. No I/O, no clock: the caller says what time it is.
 //!
 //! [`gate`] decides, [`catalog`] knows the server's tools, [`pending`] knows what is in flight, [`mismatch`] holds calls against what their tools declare, [`refusal`] says why not, [`answer`] tells whoever asked,
+//! [`pins`] compares what a server says of itself with what it said at first,
 //! [`shape`] records arguments without their values, [`visible`] shows hostile text. The invariant: nothing is
 //! admitted without a [`gate::Permit`], and only a judgement makes one.
 //!
@@ -14,6 +15,7 @@ mod fields;
 pub mod gate;
 pub mod mismatch;
 pub mod pending;
+pub mod pins;
 mod rates;
 pub mod refusal;
 pub mod schema;

@@ -29,6 +29,7 @@ use crate::mcp::schema::keyword::{Rule, Schema};
 
 pub use crate::mcp::schema::error::{Error, What};
 pub use crate::mcp::schema::evaluate::GaveUp;
+pub use crate::mcp::schema::number::{canonical_number, compare_numbers};
 pub use crate::mcp::schema::pattern::Error as PatternError;
 pub use crate::mcp::schema::violation::{Fault, Violation};
 

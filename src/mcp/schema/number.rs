@@ -82,6 +82,27 @@ impl<'a> Decimal<'a> {
         })
     }
 
+    /// The one way in which this number is written by us.
+    fn canonical(&self) -> String {
+        let digits = String::from_utf8_lossy(&self.digits);
+        let sign = if self.negative { "-" } else { "" };
+        let length = self.digits.len() as i64;
+        if self.is_zero() {
+            "0".to_owned()
+        } else if self.scale >= length && self.scale <= 30 {
+            let zeros = usize::try_from(self.scale - length).unwrap_or_default();
+            format!("{sign}{digits}{}", "0".repeat(zeros))
+        } else if self.scale > 0 && self.scale < length {
+            let (whole, rest) = digits.split_at(usize::try_from(self.scale).unwrap_or_default());
+            format!("{sign}{whole}.{rest}")
+        } else if self.scale <= 0 && self.scale > -10 {
+            let zeros = usize::try_from(-self.scale).unwrap_or_default();
+            format!("{sign}0.{}{digits}", "0".repeat(zeros))
+        } else {
+            format!("{sign}{digits}e{}", self.scale - length)
+        }
+    }
+
     /// The same with its own digits.
     pub(super) fn into_owned(self) -> Decimal<'static> {
         Decimal { negative: self.negative, digits: Cow::Owned(self.digits.into_owned()), scale: self.scale }
@@ -124,6 +145,16 @@ impl PartialOrd for Decimal<'_> {
     fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
         Some(self.cmp(other))
     }
+}
+
+/// A number in the one spelling that every spelling of it has; as it is where no reader holds it.
+pub fn canonical_number(raw: &str) -> String {
+    Decimal::parse(raw).map_or_else(|| raw.to_owned(), |number| number.canonical())
+}
+
+/// Whether one number is more than another; `None` where one of them is beyond every reader.
+pub fn compare_numbers(one: &str, other: &str) -> Option<Ordering> {
+    Some(Decimal::parse(one)?.cmp(&Decimal::parse(other)?))
 }
 
 /// What a multiple is counted in.
