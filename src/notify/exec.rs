@@ -58,7 +58,12 @@ impl Broker {
             return Reply::errno(libc::EIO);
         }
         let kind = FileAccessKind::Execute;
-        let place = match self.place(notification, dirfd, path, manner) {
+        let asked = match self.read_path(notification, path) {
+            Ok(asked) if self.is_settled_missing(&asked) => return Reply::CONTINUE,
+            Ok(asked) => asked,
+            Err(stop) => return self.stopped(notification, &asker, stop, kind),
+        };
+        let place = match self.look_up(notification, dirfd, asked, manner) {
             Ok(place) => place,
             Err(stop) => return self.stopped(notification, &asker, stop, kind),
         };
@@ -76,8 +81,14 @@ impl Broker {
         }
         if let Some((interpreter, denial)) = self.refused_interpreter(&place) {
             let shown = text(interpreter.as_os_str().as_encoded_bytes()).into_owned();
-            let access =
-                Access { place: None, path: shown, kind, errno: libc::EACCES, evidence: Evidence::Performed };
+            let access = Access {
+                place: None,
+                path: shown,
+                asked: None,
+                kind,
+                errno: libc::EACCES,
+                evidence: Evidence::Performed,
+            };
             return self.refuse(&asker, access, &denial);
         }
         let argv = self.read_words(notification, argv);

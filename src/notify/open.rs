@@ -34,7 +34,7 @@ struct Request {
     /// Of a file that comes into being.
     mode: u32,
     resolve: ResolveFlag,
-    /// Asks for what the kernel refuses, or what we do not know: the kernel's to answer.
+    /// Asks in a way that we do not know: the kernel's to answer.
     odd: bool,
     /// How often a name was taken by somebody else between our look and the act.
     overtaken: u8,
@@ -108,6 +108,9 @@ impl Broker {
 
     pub(super) fn openat2(&mut self, notification: &Notification) -> Reply {
         let args = &notification.args;
+        if args[3] < OPEN_HOW as u64 {
+            return Reply::errno(libc::EINVAL);
+        }
         let mut how = [0u8; OPEN_HOW];
         let read = memory::read_exact(notification.tid, args[2], &mut how);
         if self.still_waits(notification).is_err() {
@@ -126,7 +129,10 @@ impl Broker {
         let mode = word(8) as u32;
         let makes = flags as i32 & libc::O_CREAT != 0 || flags as i32 & libc::O_TMPFILE == libc::O_TMPFILE;
         let odd_mode = word(8) & !0o7777 != 0 || mode != 0 && !makes;
-        let odd = args[3] != OPEN_HOW as u64 || flags >> 32 != 0 || odd_mode;
+        if flags >> 32 != 0 || odd_mode {
+            return Reply::errno(libc::EINVAL);
+        }
+        let odd = args[3] != OPEN_HOW as u64;
         let dirfd = args[0] as i32;
         let request = Request { dirfd, path: args[1], flags: flags as i32, mode, resolve, odd, overtaken: 0 };
         self.open_request(notification, request)
@@ -161,6 +167,7 @@ impl Broker {
             Err(stop) => return self.stopped(notification, &asker, stop, kind),
         };
         if request.only_reads()
+            && request.flags & libc::O_NOFOLLOW == 0
             && request.resolve.is_empty()
             && let Some(reply) = self.open_settled(&asker, &asked)
         {
@@ -203,6 +210,8 @@ impl Broker {
                 // O_NOFOLLOW on a link: ELOOP (or EEXIST), whatever the rules say.
                 return Reply::CONTINUE;
             }
+            // ENOTDIR, before any rule.
+            Found::Existing { stat, .. } if request.lists() && !stat.is_dir() => return Reply::CONTINUE,
             Found::Existing { stat, .. } => demand_of(request, stat.is_dir()),
             _ => Demand {
                 rights: Rights::MAKE_REG.and(demand_of(request, false).rights),
@@ -377,6 +386,7 @@ impl Broker {
         let nowhere = |errno, evidence, path: &str| Access {
             place: None,
             path: path.to_owned(),
+            asked: None,
             kind,
             errno,
             evidence,

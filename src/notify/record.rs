@@ -124,7 +124,7 @@ impl Broker {
         let (calls, attribution) = self.emitter.calls().by(asker.pid);
         let mut event = FileAccess {
             path: access.path.clone(),
-            asked: access.place.and_then(Place::asked_differently),
+            asked: access.asked.clone(),
             access: access.kind,
             verdict: Ruling::Allow,
             reason: None,
@@ -154,6 +154,8 @@ pub(super) struct Access<'a> {
     pub(super) place: Option<&'a Place>,
     /// As it is shown.
     pub(super) path: String,
+    /// As the server wrote it, when that reads differently.
+    pub(super) asked: Option<String>,
     pub(super) kind: FileAccessKind,
     /// 0 for "ok".
     pub(super) errno: i32,
@@ -162,6 +164,7 @@ pub(super) struct Access<'a> {
 
 impl<'a> Access<'a> {
     pub(super) fn of(place: &'a Place, kind: FileAccessKind, errno: i32, evidence: Evidence) -> Self {
-        Access { place: Some(place), path: place.shown(), kind, errno, evidence }
+        let asked = place.asked_differently();
+        Access { place: Some(place), path: place.shown(), asked, kind, errno, evidence }
     }
 }

@@ -101,6 +101,20 @@ pub(crate) fn in_the_pen() -> Answers {
         let calls = event["calls"].as_array().cloned().unwrap_or_default();
         denied.extend(calls.iter().filter_map(Value::as_u64).map(|call| (call, true)));
     }
+    // What the log says came of an access is what its caller got.
+    let mut untrue = Vec::new();
+    for (at, (case, said)) in cases.iter().zip(&said).enumerate() {
+        let call = at as u64 + 2;
+        let of_call = |event: &&Value| event["calls"] == json!([call]) && event["verdict"] == "allow";
+        let results = log::of(&events, "file.access").filter(of_call).map(|event| &event["result"]);
+        if let [result] = results.collect::<Vec<_>>().as_slice()
+            && *result != said
+            && !denied.contains_key(&call)
+        {
+            untrue.push(format!("{case}: {said}, and the log says {result}"));
+        }
+    }
+    assert!(untrue.is_empty(), "{}", untrue.join("\n"));
     // Calls are numbered as they come; the first only said that all is ready.
     let answer = |(at, (case, said)): (usize, (&String, String))| {
         (case.clone(), Answer { said, denied: denied.contains_key(&(at as u64 + 2)) })
