@@ -158,6 +158,23 @@ fn refusals() -> Vec<Event> {
             attribution,
             count: 1,
         })),
+        Event::ToolDefined(Box::new(ToolDefined {
+            kind: "tool",
+            tool: None,
+            sha256: String::new(),
+            findings: Vec::new(),
+        })),
+        Event::ToolChanged(Box::new(ToolChanged {
+            kind: "tool",
+            tool: None,
+            fate: "changed",
+            renamed_from: None,
+            sha256: String::new(),
+            class: String::new(),
+            held: false,
+            diff: Vec::new(),
+            findings: Vec::new(),
+        })),
         Event::ToolMismatch(Box::new(ToolMismatch {
             tool: String::new(),
             call: 1,

@@ -11,6 +11,7 @@ pub mod learn;
 pub mod profile;
 pub mod ps;
 pub mod run;
+pub mod server;
 pub mod surroundings;
 pub mod term;
 
@@ -47,6 +48,8 @@ enum Command {
     Learn(learn::LearnArgs),
     /// Investigate the log
     Audit(audit::AuditArgs),
+    /// What servers say of their tools, and what is approved of it
+    Server(server::ServerArgs),
     /// List the sessions that run now
     Ps(ps::PsArgs),
 }
@@ -77,6 +80,7 @@ pub fn main() -> ExitCode {
         Command::Profile(args) => around(|around| profile::run(args, around)),
         Command::Learn(args) => around(|around| learn::run(&args, around)),
         Command::Audit(args) => around(|around| audit::run(&args, around)),
+        Command::Server(args) => around(|around| server::run(&args, &around.directories)),
         Command::Ps(args) => around(|around| ps::run(&args, &around.directories)),
     }
 }

@@ -368,6 +368,10 @@ fn refused_session(error: &session::Error) -> Refused {
         session::Error::Unmet(_) => Some(
             "a newer kernel, or Landlock switched on at boot (lsm=landlock,…), is needed; nothing was started",
         ),
+        session::Error::Pins(_) => {
+            let help = "look into it; `caponier server approve --forget NAME` has the server seen as for the first time";
+            return Refused::new(exit::CONFIGURATION, error.to_string(), Some(help));
+        }
         session::Error::Log(_) => Some("nothing runs without a log; --audit-dir puts it elsewhere"),
         _ => None,
     };

@@ -387,6 +387,55 @@ pub struct ToolMismatch {
     pub host: Option<String>,
 }
 
+/// `tool.defined`: a definition was seen for the first time, and is what later ones are compared with.
+#[derive(Debug, Clone, Serialize)]
+pub struct ToolDefined {
+    /// `tool`, or `instructions`.
+    pub kind: &'static str,
+    /// The tool's name; `null` for what is none.
+    pub tool: Option<String>,
+    /// Of the canonical text of the definition.
+    pub sha256: String,
+    /// What is strange about its texts.
+    pub findings: Vec<&'static str>,
+}
+
+/// `tool.changed`: a definition is not the one that is pinned. Once a session for each.
+#[derive(Debug, Clone, Serialize)]
+pub struct ToolChanged {
+    /// `tool`, or `instructions`.
+    pub kind: &'static str,
+    /// The tool's name; `null` for what is none.
+    pub tool: Option<String>,
+    /// `added`, `removed`, `changed`.
+    pub fate: &'static str,
+    /// The tool that is gone and said the same.
+    pub renamed_from: Option<String>,
+    /// Of the new definition's canonical text; of the pinned one for what is gone.
+    pub sha256: String,
+    /// `cosmetic`, `narrowing`, `widening`, `instruction`.
+    pub class: String,
+    /// Whether the client is not shown it.
+    pub held: bool,
+    /// Where the two differ.
+    pub diff: Vec<PinDifference>,
+    /// What is strange about the new texts.
+    pub findings: Vec<&'static str>,
+}
+
+/// One place at which two definitions differ.
+#[derive(Debug, Clone, Serialize)]
+pub struct PinDifference {
+    /// A JSON pointer into the definition.
+    pub at: String,
+    /// Its class.
+    pub class: String,
+    /// The JSON text before, cut.
+    pub before: Option<String>,
+    /// The JSON text now, cut.
+    pub after: Option<String>,
+}
+
 /// `stdout.noise`.
 #[derive(Debug, Clone, Serialize)]
 pub struct StdoutNoise {

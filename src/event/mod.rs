@@ -15,8 +15,8 @@ use serde::Serialize;
 
 pub use crate::event::activity::{
     AuditDegraded, AuditLost, Backend, CallEnd, CallStart, Direction, Evidence, FileAccess, FileAccessKind,
-    MessageDenied, NetworkClose, NetworkConnect, NetworkResolve, Outcome, SocketUnix, StderrLine,
-    StdoutNoise, SyscallDenied, ToolMismatch,
+    MessageDenied, NetworkClose, NetworkConnect, NetworkResolve, Outcome, PinDifference, SocketUnix,
+    StderrLine, StdoutNoise, SyscallDenied, ToolChanged, ToolDefined, ToolMismatch,
 };
 pub use crate::event::emitter::{Emitter, Sink, Unwritable};
 pub use crate::event::lifecycle::{
@@ -58,6 +58,10 @@ pub enum Event {
     SocketUnix(Box<SocketUnix>),
     /// `message.denied`.
     MessageDenied(Box<MessageDenied>),
+    /// `tool.defined`.
+    ToolDefined(Box<ToolDefined>),
+    /// `tool.changed`: before the client is shown anything of it.
+    ToolChanged(Box<ToolChanged>),
     /// `tool.mismatch`: a call did what its tool declares not to do; after its `call.end`.
     ToolMismatch(Box<ToolMismatch>),
     /// `stdout.noise`: a line of the server's that is not a message.
@@ -97,6 +101,8 @@ impl Event {
             Event::NetworkClose(_) => "network.close",
             Event::SocketUnix(_) => "socket.unix",
             Event::MessageDenied(_) => "message.denied",
+            Event::ToolDefined(_) => "tool.defined",
+            Event::ToolChanged(_) => "tool.changed",
             Event::ToolMismatch(_) => "tool.mismatch",
             Event::StdoutNoise(_) => "stdout.noise",
             Event::StderrLine(_) => "stderr.line",
@@ -110,7 +116,9 @@ impl Event {
         match self {
             Event::FileAccess(access) if access.verdict == Ruling::Allow => Urgency::Batched,
             Event::ProcessExit(_) => Urgency::Batched,
-            Event::StdoutNoise(_) | Event::StderrLine(_) | Event::AuditLost(_) => Urgency::Batched,
+            Event::StdoutNoise(_) | Event::StderrLine(_) | Event::AuditLost(_) | Event::ToolDefined(_) => {
+                Urgency::Batched
+            }
             _ => Urgency::BeforeEffect,
         }
     }

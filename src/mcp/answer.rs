@@ -98,6 +98,10 @@ fn call_text(tool: &str, refusal: &Refusal, event: EventId<'_>) -> String {
             "The tool \"{tool}\" was refused because the record of calls cannot be written at the moment. Tell the \
              user; trying again helps only after they have repaired it."
         ),
+        Reason::PinChanged => format!(
+            "The tool \"{tool}\" was not run: the server describes it otherwise than when the user first saw it, and they \
+             have not approved that yet. Go on without this tool, and tell the user that it waits for their approval."
+        ),
         Reason::ToolDenied | Reason::ToolNotListed => format!(
             "The tool \"{tool}\" was not run: the user's policy for this server does not allow it. Trying again gives \
              the same answer. Go on without this tool, or tell the user what you needed it for."

@@ -18,6 +18,8 @@ use crate::mcp::catalog::{Catalog, Cursor, Listing};
 use crate::mcp::fields::Fields;
 use crate::mcp::mismatch::{self, Distrust, Mismatch};
 use crate::mcp::pending::{Asked, Call, MAX, Pending, Request};
+use crate::mcp::pins::watch::Watch;
+use crate::mcp::pins::{self, Kind as Pinned, Value};
 use crate::mcp::rates::Rates;
 use crate::mcp::refusal::Refusal;
 use crate::mcp::tools::{self, Rules};
@@ -103,6 +105,8 @@ pub struct Gate {
     rates: Rates,
     catalog: Catalog,
     fields: Fields,
+    /// Where definitions are pinned.
+    watch: Option<Watch>,
     distrust: Distrust,
     max_depth: u32,
     pending: Pending,
@@ -134,6 +138,7 @@ impl Gate {
             tasks: HashMap::new(),
             catalog: Catalog::default(),
             fields: Fields::new(tools, protocol),
+            watch: None,
             distrust: Distrust::new(tools.mismatch.as_ref()),
             max_depth: protocol.max_depth,
             pending: Pending::default(),
@@ -142,6 +147,16 @@ impl Gate {
             modern: false,
             batches: false,
         })
+    }
+
+    /// Holds the server's definitions against those that are pinned.
+    pub fn watch(&mut self, watch: Watch) {
+        self.watch = Some(watch);
+    }
+
+    /// The watch over definitions, where there is one.
+    pub fn watching(&mut self) -> Option<&mut Watch> {
+        self.watch.as_mut()
     }
 
     /// What a message may be, now.
@@ -198,7 +213,8 @@ impl Gate {
     }
 
     /// The first of all that refuses a call: the tool's name, the server's own schema of its
-    /// arguments, the profile's rules for them, how many there are, then what earlier calls did.
+    /// arguments, the profile's rules for them, how many there are, what earlier calls did, then whether
+    /// the tool is still the one that was pinned.
     fn refuse_call(&self, tool: &str, invocation: &Invocation<'_>, now: Instant) -> Option<Refusal> {
         let (all, own) = self.pending.calls(tool);
         self.refuse_tool(tool)
@@ -207,6 +223,7 @@ impl Gate {
             .or_else(|| self.rates.refuse(tool, now))
             .or_else(|| caps::refuse_concurrent(&self.tools, tool, all, own))
             .or_else(|| self.distrust.refuse(tool))
+            .or_else(|| self.watch.as_ref()?.refuse(tool))
     }
 
     /// Whether the server has the tool, as far as its lists say, and whether it may be called.
@@ -308,7 +325,7 @@ impl Gate {
             }
             None => {
                 let asked = match &*invocation.method {
-                    "initialize" => Asked::Initialize,
+                    "initialize" | "server/discover" => Asked::Initialize,
                     TOOLS_LIST => Asked::Tools(cursor(invocation)),
                     method @ ("tasks/result" | "tasks/get") => {
                         self.task(invocation, method == "tasks/result")
@@ -369,8 +386,21 @@ impl Gate {
         }
         let mut listing = Ok(Listing::default());
         if let (Asked::Tools(cursor), Reply::Result { raw, .. }) = (&request.asked, response.reply) {
-            let rules = &self.rules;
-            listing = self.catalog.learn(raw, cursor, request.modern, |tool| rules.refuse(tool).is_some());
+            let (rules, watch) = (&self.rules, &mut self.watch);
+            listing = self.catalog.learn(raw, cursor, request.modern, |tree, node, tool| {
+                let held =
+                    watch.as_mut().is_some_and(|watch| watch.see(Pinned::Tool, tool, Value::of(tree, node)));
+                rules.refuse(tool).is_some() || held
+            });
+            if let (Ok(_), Some(watch), Some(names)) = (&listing, &mut self.watch, self.catalog.whole()) {
+                watch.whole(names);
+            }
+        }
+        if let (Asked::Initialize, Reply::Result { raw, .. }, Some(watch)) =
+            (&request.asked, response.reply, &mut self.watch)
+        {
+            listing =
+                pins::instructions::learn(watch, raw).map(|result| Listing { result, ..Listing::default() });
         }
         Some(Arrival { request, listing })
     }

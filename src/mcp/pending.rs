@@ -29,7 +29,7 @@ pub struct Call {
 pub enum Asked {
     /// `tools/call`.
     Call(Call),
-    /// `initialize`, whose answer says which version is spoken.
+    /// `initialize` or `server/discover`, whose answer says which versions are spoken, and what the server is for.
     Initialize,
     /// `tasks/result` or `tasks/get`, for a task that a call of this tool became.
     Task {

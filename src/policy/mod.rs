@@ -50,10 +50,25 @@ pub struct Policy {
     pub tools: Tools,
     /// Framing and message limits.
     pub protocol: Protocol,
+    /// What happens when the server's definitions change.
+    pub pins: Pins,
     /// What is recorded, and what happens when it cannot be.
     pub audit: Audit,
     /// What the kernel must offer.
     pub require: Require,
+}
+
+/// `protocol.pins`: what happens when a server says something else of its tools than when it was first seen.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Pins {
+    /// Tools that ask for more, or whose texts changed, are held back until somebody approves.
+    #[default]
+    Enforce,
+    /// It is recorded and told.
+    Warn,
+    /// Nothing is compared.
+    Off,
 }
 
 /// Where a policy comes from.

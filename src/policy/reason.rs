@@ -131,6 +131,10 @@ reasons! {
     ToolMismatch = "tool.mismatch";
     /// A tool whose schema cannot be used.
     ToolSchema = "tool.schema";
+    /// A tool whose definition is not the one that was pinned.
+    PinChanged = "pin.changed";
+    /// A definition that could not be written down.
+    PinUnwritable = "pin.unwritable";
     /// A field that the tool's schema does not list.
     ArgsUnknownField = "args.unknown-field";
     /// A field that the tool's schema asks for, and that is not there.

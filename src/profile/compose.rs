@@ -14,7 +14,7 @@ use crate::policy::limits::Limits;
 use crate::policy::network::{CONNECTIONS, HostGrant, IDLE_TIMEOUT, LocalGrant, Network, RATE};
 use crate::policy::tools::{Rate, Tools, UnknownFields};
 use crate::policy::{
-    Arguments, Audit, Home, MIN_LANDLOCK_ABI, OnFailure, PathArguments, Protocol, Require, Requirement,
+    Arguments, Audit, Home, MIN_LANDLOCK_ABI, OnFailure, PathArguments, Pins, Protocol, Require, Requirement,
     Stdout, Sync,
 };
 use crate::profile::entry::Entry;
@@ -47,6 +47,7 @@ pub(super) struct Composed {
     /// The folders of each rule with `within`, not expanded yet.
     pub within: Vec<Within>,
     pub protocol: Protocol,
+    pub pins: Pins,
     pub audit: Audit,
     pub require: Require,
     /// The line behind each scalar, by its dotted key; a key that no file wrote is absent.
@@ -84,6 +85,7 @@ pub(super) fn compose(members: &[Member]) -> (Composed, Vec<Problem>) {
         tools,
         within,
         protocol: scalars.protocol(),
+        pins: scalars.pick("protocol.pins", |l| &l.pins, |pins| *pins, Pins::Enforce),
         audit: scalars.audit(),
         require: scalars.require(),
         lines: scalars.lines,

@@ -341,6 +341,7 @@ fn assemble(
         network,
         tools: composed.tools.clone(),
         protocol: composed.protocol.clone(),
+        pins: composed.pins,
         audit: composed.audit.clone(),
         require: composed.require.clone(),
     }

@@ -11,7 +11,7 @@ use toml::de::DeTable;
 use crate::policy::protected::PROTECTED;
 use crate::policy::tools::UnknownFields;
 use crate::policy::{
-    Arguments, Environment, Home, MIN_LANDLOCK_ABI, OnFailure, PathArguments, Requirement, Stdout, Sync,
+    Arguments, Environment, Home, MIN_LANDLOCK_ABI, OnFailure, PathArguments, Pins, Requirement, Stdout, Sync,
 };
 use crate::profile::entry::{self, Entry};
 use crate::profile::environment;
@@ -51,6 +51,7 @@ pub(super) struct Layer {
     pub max_depth: Maybe<u32>,
     pub stdout: Maybe<Stdout>,
     pub unknown_fields: Maybe<UnknownFields>,
+    pub pins: Maybe<Pins>,
     pub arguments: Maybe<Arguments>,
     pub stderr: Maybe<bool>,
     pub sync: Maybe<Sync>,
@@ -194,6 +195,8 @@ fn protocol(mut table: Table<'_>, layer: &mut Layer) {
     layer.max_depth = table.integer("max_depth", 1);
     layer.stdout = table.choice("stdout", &[("strict", Stdout::Strict), ("relaxed", Stdout::Relaxed)]);
     layer.unknown_fields = tool_keys::unknown_fields(&mut table);
+    layer.pins =
+        table.choice("pins", &[("enforce", Pins::Enforce), ("warn", Pins::Warn), ("off", Pins::Off)]);
     unenforced::protocol(&mut table);
     table.finish();
 }

@@ -20,9 +20,6 @@ pub(super) fn report_with(reading: &Reading<'_>, origin: Origin, what: &str, hel
 /// The keys of `[protocol]` besides the framing limits and `stdout`.
 pub(super) fn protocol(table: &mut Table<'_>) {
     let reading = table.reading();
-    if let Some(found) = table.choice("pins", &[("enforce", ()), ("warn", ()), ("off", ())]) {
-        report(reading, found.origin, "`protocol.pins`");
-    }
     let Some(node) = table.get("server_requests") else { return };
     let Some(mut requests) = table.as_table("server_requests", node) else { return };
     for key in ["roots", "elicitation", "sampling"] {

@@ -15,6 +15,8 @@ mod complaints;
 mod deadline;
 mod excerpt;
 mod meter;
+pub mod pinned;
+mod pins;
 mod pipe;
 mod pump;
 mod record;
@@ -27,6 +29,7 @@ mod tests;
 use std::fs::File;
 use std::io;
 use std::os::fd::OwnedFd;
+use std::path::Path;
 use std::sync::{Arc, Mutex, RwLock};
 use std::thread::{Builder, JoinHandle};
 use std::time::Instant;
@@ -36,13 +39,15 @@ use tokio::sync::mpsc::UnboundedSender;
 use crate::event::{Emitter, Outcome, Unwritable};
 use crate::mcp::arguments::ground::Ground;
 use crate::mcp::gate::{self, Gate};
+use crate::mcp::pins::watch::{Known, Watch};
 use crate::mcp::refusal::CLIENT_LIMIT;
 use crate::policy::tools::Tools;
-use crate::policy::{Audit, Policy, Protocol};
+use crate::policy::{Audit, Pins, Policy, Protocol};
 use crate::relay::alarm::Alarm;
 use crate::relay::client::FromClient;
 use crate::relay::complaints::Complaints;
 use crate::relay::meter::Meter;
+use crate::relay::pinned::Store;
 use crate::relay::record::{Ending, Recorder};
 use crate::relay::server::FromServer;
 use crate::relay::shared::{ClientOut, ServerIn, Shared};
@@ -79,16 +84,47 @@ pub struct Settings {
     pub ground: Ground,
     /// What is recorded of arguments, and what happens when it cannot be.
     pub audit: Audit,
+    /// What the server's definitions are compared with; `None`: nothing.
+    pub pins: Option<Pinning>,
+}
+
+/// What is pinned of a server, and where that stands.
+#[derive(Debug, Clone)]
+pub struct Pinning {
+    /// The pin file.
+    pub store: Store,
+    /// What it held when the session began.
+    pub known: Known,
+    /// The server's name.
+    pub server: String,
+    /// Whether what changed is held back.
+    pub enforce: bool,
+}
+
+impl Pinning {
+    /// Reads what is pinned, where the policy wants it.
+    ///
+    /// # Errors
+    /// A pin file that cannot be read or understood.
+    pub fn of(policy: &Policy, state: &Path, server: &str) -> Result<Option<Self>, pinned::Error> {
+        if policy.pins == Pins::Off {
+            return Ok(None);
+        }
+        let store = Store::new(state, server);
+        let known = store.read()?.unwrap_or_default();
+        Ok(Some(Pinning { store, known, server: server.to_owned(), enforce: policy.pins == Pins::Enforce }))
+    }
 }
 
 impl Settings {
     /// The parts of `policy`, with what only the session knows.
-    pub fn new(policy: &Policy, ground: Ground) -> Self {
+    pub fn new(policy: &Policy, ground: Ground, pins: Option<Pinning>) -> Self {
         Settings {
             tools: policy.tools.clone(),
             protocol: policy.protocol.clone(),
             audit: policy.audit.clone(),
             ground,
+            pins,
         }
     }
 }
@@ -145,7 +181,10 @@ pub fn start(
     notices: UnboundedSender<Notice>,
 ) -> Result<Relay, Error> {
     let client_out = File::from(ends.client_out);
-    let gate = Gate::new(&settings.tools, &settings.protocol, settings.ground.clone())?;
+    let mut gate = Gate::new(&settings.tools, &settings.protocol, settings.ground.clone())?;
+    if let Some(Pinning { known, server, enforce, .. }) = &settings.pins {
+        gate.watch(Watch::new(server, *enforce, known.clone()));
+    }
     let has_timeouts = gate.has_timeouts();
     let shared = Arc::new(Shared {
         gate: Mutex::new(gate),
@@ -156,6 +195,7 @@ pub fn start(
         stderr: Stderr::new(File::from(ends.client_err)),
         alarm: Alarm::new()?,
         notices,
+        pins: settings.pins.as_ref().map(|pins| (pins.store.clone(), pins.enforce)),
         open: RwLock::new(true),
     });
     let max_message = settings.protocol.max_message;

@@ -11,18 +11,25 @@ use tokio::sync::mpsc::UnboundedSender;
 
 use crate::event::{
     AuditDegraded, AuditLost, CallEnd, CallStart, Direction, Emitter, Event, MessageDenied, Outcome,
-    StderrLine, StdoutNoise, ToolMismatch, Unwritable,
+    PinDifference, StderrLine, StdoutNoise, ToolChanged, ToolDefined, ToolMismatch, Unwritable,
 };
 use crate::jsonrpc::{Id, Invocation};
 use crate::mcp::mismatch::Mismatch;
 use crate::mcp::pending::Call;
+use crate::mcp::pins::watch::Note;
+use crate::mcp::pins::{Fate, Finding, Kind};
 use crate::mcp::refusal::Refusal;
 use crate::mcp::shape;
+use crate::mcp::visible::visible;
 use crate::policy::calls::{Deeds, Summary};
 use crate::policy::reason::Reason;
 use crate::policy::{Arguments, Audit, OnFailure};
 use crate::relay::Notice;
 use crate::relay::excerpt::Excerpts;
+
+/// Characters of a text in a difference of definitions, and how many differences are told.
+const DIFFERENCE: usize = 400;
+const DIFFERENCES: usize = 50;
 
 /// The relay's side of the log.
 pub(super) struct Recorder {
@@ -175,6 +182,52 @@ impl Recorder {
         let (tool, call) = (call.tool.clone(), call.number);
         self.emit(&Event::ToolMismatch(Box::new(ToolMismatch { tool, call, declared, did, path, host })))
             .map(drop)
+    }
+
+    /// What became of a definition.
+    pub(super) fn pin(&self, note: &Note) -> Result<(), Unwritable> {
+        let of = |kind: Kind, name: &str| match kind {
+            Kind::Instructions => ("instructions", None),
+            _ => ("tool", Some(name.to_owned())),
+        };
+        let names = |findings: &[Finding]| findings.iter().map(|finding| finding.name()).collect();
+        let event = match note {
+            Note::Defined { kind, name, sha256, findings } => {
+                let (kind, tool) = of(*kind, name);
+                let sha256 = sha256.clone();
+                Event::ToolDefined(Box::new(ToolDefined { kind, tool, sha256, findings: names(findings) }))
+            }
+            Note::Changed { change, sha256, findings, held } => {
+                let (kind, tool) = of(change.kind, &change.name);
+                let (fate, renamed_from) = match &change.fate {
+                    Fate::Added { renamed_from } => ("added", renamed_from.clone()),
+                    Fate::Removed => ("removed", None),
+                    Fate::Changed => ("changed", None),
+                };
+                let cut = |text: &Option<String>| {
+                    let text = text.as_ref()?;
+                    Some(visible(&self.without_secrets(text), DIFFERENCE))
+                };
+                let diff = change.differences.iter().take(DIFFERENCES).map(|it| PinDifference {
+                    at: visible(&it.at, DIFFERENCE),
+                    class: it.class.to_string(),
+                    before: cut(&it.before),
+                    after: cut(&it.after),
+                });
+                Event::ToolChanged(Box::new(ToolChanged {
+                    kind,
+                    tool,
+                    fate,
+                    renamed_from,
+                    sha256: sha256.clone(),
+                    class: change.class.to_string(),
+                    held: *held,
+                    diff: diff.collect(),
+                    findings: names(findings),
+                }))
+            }
+        };
+        self.emit(&event).map(drop)
     }
 
     /// Only the line `call.end`, for a call of which there was only the line `call.start`.

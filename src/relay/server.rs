@@ -19,6 +19,7 @@ use crate::mcp::refusal::Refusal;
 use crate::mcp::visible::visible;
 use crate::policy::Stdout;
 use crate::relay::excerpt::Excerpts;
+use crate::relay::pins;
 use crate::relay::pump::{Action, Side};
 use crate::relay::record::Ending;
 use crate::relay::shared::Shared;
@@ -72,6 +73,11 @@ impl FromServer {
             Ok(listing) => listing,
             Err(refusal) => return Err(Box::new(Withheld { refusal, request: Some(request) })),
         };
+        if matches!(request.asked, Asked::Tools(_) | Asked::Initialize)
+            && let Err(refusal) = pins::settle(&self.shared)
+        {
+            return Err(Box::new(Withheld { refusal, request: Some(request) }));
+        }
         self.tell_hidden(&listing, message.raw.len());
         if let Asked::Call(Call { tool, .. }) | Asked::Task { tool, .. } = &request.asked
             && let Some(refusal) = self.shared.gate().refuse_result(tool, message.raw.len())

@@ -17,6 +17,7 @@ use crate::mcp::pending::Call;
 use crate::policy::calls::Deeds;
 use crate::relay::alarm::Alarm;
 use crate::relay::meter::Meter;
+use crate::relay::pinned::Store;
 use crate::relay::record::{Ending, Recorder};
 use crate::relay::stderr::Stderr;
 use crate::relay::{Notice, pipe};
@@ -30,6 +31,8 @@ pub(super) struct Shared {
     pub(super) stderr: Stderr,
     pub(super) alarm: Alarm,
     pub(super) notices: UnboundedSender<Notice>,
+    /// The pin file, and whether what cannot be written there is held back.
+    pub(super) pins: Option<(Store, bool)>,
     pub(super) open: RwLock<bool>,
 }
 

@@ -74,6 +74,7 @@ fn settings() -> Settings {
             ..Tools::default()
         },
         ground: bare(),
+        pins: None,
         protocol: Protocol {
             max_message: 16 << 20,
             max_depth: 64,

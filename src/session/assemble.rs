@@ -11,6 +11,7 @@ use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
 use crate::policy::Policy;
 use crate::policy::grant::{Access, Grant, Origin};
+use crate::relay::Pinning;
 use crate::sandbox::filter::Choices;
 use crate::sandbox::observe;
 use crate::sandbox::plan::Plan;
@@ -27,9 +28,12 @@ pub(super) struct Assembly {
     pub(super) inner: OwnedFd,
     pub(super) outer: Option<OwnedFd>,
     pub(super) enforceable: Enforceable,
+    /// What is pinned of the server.
+    pub(super) pins: Option<Pinning>,
 }
 
 pub(super) fn assemble(request: &Request) -> Result<Assembly, Error> {
+    let pins = Pinning::of(&request.policy, &request.state_dir, &request.server)?;
     let enforceable = Support::probe().meet(&request.policy.require)?;
     let own = own_grants(request);
     let wide = wide_grants(request)?;
@@ -62,7 +66,15 @@ pub(super) fn assemble(request: &Request) -> Result<Assembly, Error> {
         supervisor: std::process::id(),
         filter,
     };
-    Ok(Assembly { plan, rules: Arc::new(rules), narrow: narrow.map(Arc::new), inner, outer, enforceable })
+    Ok(Assembly {
+        plan,
+        rules: Arc::new(rules),
+        narrow: narrow.map(Arc::new),
+        inner,
+        outer,
+        enforceable,
+        pins,
+    })
 }
 
 fn variable((name, value): &(std::ffi::OsString, std::ffi::OsString)) -> Vec<u8> {

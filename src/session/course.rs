@@ -13,7 +13,7 @@ use crate::audit::writer::Writer;
 use crate::event::{Cause, Emitter, Event, ProcessExit, Rusage, Status, text};
 use crate::network;
 use crate::notify::{Broker, Settings as BrokerSettings};
-use crate::relay::{self, Ends, Notice, Relay};
+use crate::relay::{self, Ends, Notice, Pinning, Relay};
 use crate::sandbox::control::{Order, Report, Step};
 use crate::sandbox::rules::Rules;
 use crate::sandbox::support::{self, Enforceable};
@@ -56,6 +56,7 @@ pub(super) struct Course<'a> {
     waiting: Option<(Ends, UnboundedSender<Notice>)>,
     relay: Option<Relay>,
     started: (UnboundedSender<()>, UnboundedReceiver<()>),
+    pins: Option<Pinning>,
     rules: Arc<Rules>,
     narrow: Option<Arc<Rules>>,
     enforceable: Enforceable,
@@ -96,7 +97,7 @@ impl<'a> Course<'a> {
     ) -> Result<Course<'a>, Error> {
         let parent = super::watch_parent()?;
         Init::adopt_orphans()?;
-        let Assembly { plan, rules, narrow, inner, outer, enforceable } = assembly;
+        let Assembly { plan, rules, narrow, inner, outer, enforceable, pins } = assembly;
         let conversation = init.conversation()?;
         let streams = init.launch(&plan, inner, outer)?;
         let (told, notices) = unbounded_channel();
@@ -118,6 +119,7 @@ impl<'a> Course<'a> {
             notices,
             waiting: Some((ends, told)),
             relay: None,
+            pins,
             started: unbounded_channel(),
             rules,
             narrow,
@@ -261,7 +263,8 @@ impl<'a> Course<'a> {
 
     fn start_relay(&mut self) -> Action {
         let Some((ends, told)) = self.waiting.take() else { return Action::None };
-        let settings = relay::Settings::new(&self.request.policy, ground::ground(self.request));
+        let settings =
+            relay::Settings::new(&self.request.policy, ground::ground(self.request), self.pins.take());
         match relay::start(ends, &settings, self.emitter.clone(), told) {
             Ok(relay) => {
                 self.relay = Some(relay);

@@ -105,6 +105,9 @@ pub enum Error {
     /// The log.
     #[error("the log cannot be opened: {0}")]
     Log(#[from] crate::audit::folder::Error),
+    /// What is pinned of the server.
+    #[error(transparent)]
+    Pins(#[from] relay::pinned::Error),
     /// The relay.
     #[error(transparent)]
     Relay(#[from] relay::Error),

@@ -3,6 +3,7 @@
 //! of ours: no real one does it on demand.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+#![allow(dead_code, reason = "the session is shared with the tests of pins")]
 
 mod ambiguous;
 mod lists;

@@ -237,6 +237,17 @@ impl Session {
         self.ask("tools/call", &json!({"name": tool, "arguments": arguments}))
     }
 
+    /// Ends it as a client does; its exit status.
+    pub(crate) fn end_with(&mut self, status: Option<i32>) {
+        self.to = None;
+        assert_eq!(
+            self.child.wait().unwrap().code(),
+            status,
+            "{}",
+            fs::read_to_string(&self.stderr).unwrap()
+        );
+    }
+
     /// Ends it as a client does.
     pub(crate) fn end(mut self) {
         self.to = None;

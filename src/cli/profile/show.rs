@@ -40,6 +40,7 @@ pub(super) fn text(resolved: &Resolved, style: Style) -> String {
     report.scalar("protocol", "max_depth", &policy.protocol.max_depth.to_string());
     report.scalar("protocol", "stdout", &word(&policy.protocol.stdout));
     report.scalar("protocol", "unknown_fields", &word(&policy.protocol.unknown_fields));
+    report.scalar("protocol", "pins", &word(&policy.pins));
     report.section("audit");
     report.scalar("audit", "arguments", &word(&policy.audit.arguments));
     report.scalar("audit", "stderr", &policy.audit.stderr.to_string());

@@ -88,6 +88,11 @@ impl Catalog {
         }
     }
 
+    /// The names on the last list, where that was read to its end.
+    pub(super) fn whole(&self) -> Option<impl Iterator<Item = &str>> {
+        (self.complete && self.building.is_none()).then(|| self.tools.keys().map(|name| &**name))
+    }
+
     /// What arguments of a tool are checked with; `None` when no list has shown it.
     pub(super) fn schema(&self, tool: &str) -> Option<Result<&Compiled, &schema::Error>> {
         self.tools.get(tool).map(Definition::schema)
@@ -103,7 +108,7 @@ impl Catalog {
         result: Raw<'_>,
         cursor: &Cursor,
         modern: bool,
-        is_hidden: impl Fn(&str) -> bool,
+        mut is_hidden: impl FnMut(&Tree<'_>, Node, &str) -> bool,
     ) -> Result<Listing, Refusal> {
         let tree = Tree::read(result.0, u32::MAX, MAX_NODES)
             .map_err(|error| Refusal::not_a_list(&error.to_string()))?;
@@ -119,7 +124,7 @@ impl Catalog {
             let defect = defects
                 .remove(&node)
                 .or_else(|| self.tools.get(&*name).and_then(|definition| definition.defect.clone()));
-            if defect.is_some() || is_hidden(&name) {
+            if defect.is_some() || is_hidden(&tree, node, &name) {
                 hidden.push((node, Hidden { name: name.into_owned(), defect }));
             }
         }

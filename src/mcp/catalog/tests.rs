@@ -4,7 +4,7 @@ use super::*;
 use crate::policy::reason::Reason;
 
 fn learn(catalog: &mut Catalog, result: &str, cursor: Option<&str>) -> Listing {
-    catalog.learn(Raw(result), &cursor.map(Into::into), false, |name| name.starts_with("no")).unwrap()
+    catalog.learn(Raw(result), &cursor.map(Into::into), false, |_, _, name| name.starts_with("no")).unwrap()
 }
 
 fn reason(catalog: &Catalog, tool: &str) -> Option<Reason> {
@@ -97,8 +97,8 @@ fn what_is_cut_leaves_every_other_byte() {
     }
     let untouched = r#"{"tools":[{"name":"a"}],"ttlMs":60000}"#;
     let mut catalog = Catalog::default();
-    assert_eq!(catalog.learn(Raw(untouched), &None, true, |_| false).unwrap(), Listing::default());
-    let modern = catalog.learn(Raw(untouched), &None, true, |_| true).unwrap();
+    assert_eq!(catalog.learn(Raw(untouched), &None, true, |_, _, _| false).unwrap(), Listing::default());
+    let modern = catalog.learn(Raw(untouched), &None, true, |_, _, _| true).unwrap();
     assert_eq!(modern.result.as_deref(), Some(r#"{"tools":[],"ttlMs":0}"#));
 }
 
@@ -113,7 +113,7 @@ fn what_is_no_list_is_refused() {
         r#"{"tools":[],"nextCursor":1}"#,
         r#"{"tools":[],"nextcursor":"x"}"#,
     ] {
-        let refusal = Catalog::default().learn(Raw(bad), &None, false, |_| false).unwrap_err();
+        let refusal = Catalog::default().learn(Raw(bad), &None, false, |_, _, _| false).unwrap_err();
         assert_eq!(refusal.denial.reason, Reason::MessageMalformed, "{bad}");
     }
 }

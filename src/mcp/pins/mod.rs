@@ -9,12 +9,14 @@
 mod annotations;
 mod bounds;
 mod definition;
+pub(super) mod instructions;
 mod prose;
 mod schema;
 #[cfg(test)]
 mod tests;
 mod value;
 mod walk;
+pub mod watch;
 
 use std::collections::BTreeMap;
 use std::fmt;

@@ -71,7 +71,6 @@ fn what_is_not_enforced_is_refused_with_its_line() {
     let written = [
         ("[tools]\nask = [\"write_file\"]", "`tools.ask`"),
         ("[tools]\ndefault = \"ask\"", "`tools.default = \"ask\"`"),
-        ("[protocol]\npins = \"warn\"", "`protocol.pins`"),
         ("[protocol]\nserver_requests = { roots = \"allow\" }", "`protocol.server_requests.roots`"),
         ("[confirm]\nchannels = [\"desktop\"]", "`confirm.channels`"),
         ("[confirm]\ntimeout = \"60s\"", "`confirm.timeout`"),

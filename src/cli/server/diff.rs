@@ -1,0 +1,123 @@
+//! `caponier server diff`: what a server says otherwise than when it was first seen.
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use clap::Args;
+use serde_json::{Value, json};
+
+use crate::cli::server::{report, store, subject, unknown, unusable, written};
+use crate::cli::term::escape::escape;
+use crate::cli::term::{Style, Terminal};
+use crate::mcp::pins::watch::approval;
+use crate::mcp::pins::{Change, Class, Finding, Value as Definition, findings};
+use crate::policy::directories::Directories;
+
+/// Show what a server says otherwise than when it was first seen
+#[derive(Debug, Args)]
+pub(super) struct DiffArgs {
+    /// The server's name in the log
+    server: String,
+    /// One JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+/// Runs it; 1 when something waits for approval.
+pub(super) fn run(args: &DiffArgs, directories: &Directories) -> ExitCode {
+    let store = store(directories, &args.server);
+    let known = match store.read() {
+        Ok(Some(known)) => known,
+        Ok(None) => return unknown(&args.server, &store),
+        Err(error) => return unusable(&error, &args.server),
+    };
+    let changes = known.changes();
+    let waits = changes.iter().any(|change| change.class.needs_approval());
+    let strange =
+        |change: &Change| known.seen.get(change.kind, &change.name).map(findings).unwrap_or_default();
+    let stdout = io::stdout();
+    let terminal = Terminal::of(&stdout);
+    let mut out = stdout.lock();
+    let result = match args.json {
+        true => as_json(&args.server, &changes, strange, &mut out),
+        false => as_text(&args.server, &changes, strange, terminal, &mut out),
+    };
+    drop(out);
+    written(result, u8::from(waits))
+}
+
+fn as_json(
+    server: &str,
+    changes: &[Change],
+    strange: impl Fn(&Change) -> Vec<Finding>,
+    out: &mut impl Write,
+) -> io::Result<()> {
+    let changes: Vec<Value> = changes
+        .iter()
+        .map(|change| {
+            let mut value = report(change);
+            value["findings"] = json!(strange(change));
+            value
+        })
+        .collect();
+    writeln!(out, "{}", json!({"v": 1, "server": server, "changes": changes}))
+}
+
+fn as_text(
+    server: &str,
+    changes: &[Change],
+    strange: impl Fn(&Change) -> Vec<Finding>,
+    terminal: Terminal,
+    out: &mut impl Write,
+) -> io::Result<()> {
+    if changes.is_empty() {
+        return writeln!(out, "{}: everything is as it was pinned", escape(server));
+    }
+    for change in changes {
+        let style = if change.class.needs_approval() { Style::Yellow } else { Style::Bold };
+        let origin = match &change.fate {
+            crate::mcp::pins::Fate::Added { renamed_from: Some(before) } => format!(", before: {before}"),
+            _ => String::new(),
+        };
+        let fate = report(change)["fate"].as_str().unwrap_or_default().to_owned();
+        let heading = format!("{} {fate}: {}{}", escape(&subject(change)), change.class, escape(&origin));
+        writeln!(out, "{}", terminal.paint(style, &heading))?;
+        let found: Vec<&str> = strange(change).into_iter().map(Finding::name).collect();
+        if !found.is_empty() {
+            let line = format!("  its texts have: {}", found.join(", "));
+            writeln!(out, "{}", terminal.paint(Style::Red, &line))?;
+        }
+        for difference in &change.differences {
+            let at = if difference.at.is_empty() { "(all of it)" } else { &difference.at };
+            writeln!(out, "  {} ({})", escape(at), difference.class)?;
+            lines(out, terminal, '-', Style::Red, difference.before.as_deref())?;
+            lines(out, terminal, '+', Style::Green, difference.after.as_deref())?;
+        }
+    }
+    let waiting = changes.iter().filter(|change| change.class >= Class::Widening).count();
+    if waiting > 0 {
+        let command =
+            escape(&approval(server, None).replacen("server diff", "server approve", 1)).into_owned();
+        writeln!(out, "\n{waiting} of {} wait for approval: {command}", changes.len())?;
+    }
+    Ok(())
+}
+
+/// A value, each line of a text on a line of its own.
+fn lines(
+    out: &mut impl Write,
+    terminal: Terminal,
+    sign: char,
+    style: Style,
+    json: Option<&str>,
+) -> io::Result<()> {
+    let Some(json) = json else { return Ok(()) };
+    let text = match Definition::parse(json, 1 << 22) {
+        Ok(Definition::String(text)) => text,
+        _ => json.to_owned(),
+    };
+    for line in text.split('\n') {
+        writeln!(out, "{}", terminal.paint(style, &format!("    {sign} {}", escape(line))))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,103 @@
+//! `caponier server`: what servers say of their tools, and what of it is approved.
+
+mod approve;
+mod diff;
+
+use std::io::{self, Write as _};
+use std::process::ExitCode;
+
+use clap::{Args, Subcommand};
+use serde_json::{Value, json};
+
+use crate::cli::{diagnostic, exit};
+use crate::mcp::pins::{Change, Fate, Kind};
+use crate::policy::directories::Directories;
+use crate::relay::pinned::{self, Store};
+
+/// What servers say of their tools, and what is approved of it
+#[derive(Debug, Args)]
+pub struct ServerArgs {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Show what a server says otherwise than when it was first seen
+    Diff(diff::DiffArgs),
+    /// Approve what `diff` shows: of one tool, or all of it
+    Approve(approve::ApproveArgs),
+}
+
+/// Runs it.
+pub fn run(args: &ServerArgs, directories: &Directories) -> ExitCode {
+    match &args.command {
+        Command::Diff(args) => diff::run(args, directories),
+        Command::Approve(args) => approve::run(args, directories),
+    }
+}
+
+/// The pin file of a server.
+fn store(directories: &Directories, server: &str) -> Store {
+    Store::new(&directories.state, server)
+}
+
+/// Tells why it does not go on.
+fn fail(message: &str, help: &str) -> ExitCode {
+    let (message, help) = (diagnostic::escape(message), diagnostic::escape(help));
+    diagnostic::tell(&format!("error: {message}\nhelp: {help}\n"));
+    ExitCode::from(exit::CONFIGURATION)
+}
+
+fn unusable(error: &pinned::Error, server: &str) -> ExitCode {
+    let help = format!(
+        "look into the file; `caponier server approve --forget` with \"{server}\" has it seen as for the first time"
+    );
+    fail(&error.to_string(), &help)
+}
+
+fn unknown(server: &str, store: &Store) -> ExitCode {
+    let message = format!("nothing is pinned of a server \"{server}\" ({})", store.path().display());
+    fail(
+        &message,
+        "it is the name in the log: `caponier audit query` and `caponier ps` show it, `run --name` sets it",
+    )
+}
+
+/// A change as part of a report for programs.
+fn report(change: &Change) -> Value {
+    let (fate, renamed_from) = match &change.fate {
+        Fate::Added { renamed_from } => ("added", renamed_from.as_deref()),
+        Fate::Removed => ("removed", None),
+        Fate::Changed => ("changed", None),
+    };
+    json!({
+        "kind": change.kind,
+        "name": change.name,
+        "fate": fate,
+        "renamed_from": renamed_from,
+        "class": change.class,
+        "needs_approval": change.class.needs_approval(),
+        "differences": change.differences,
+    })
+}
+
+/// A change's own name, for people, not escaped.
+fn subject(change: &Change) -> String {
+    match change.kind {
+        Kind::Instructions => "instructions".to_owned(),
+        Kind::Tool => format!("tool {}", change.name),
+        Kind::Prompt => format!("prompt {}", change.name),
+        Kind::Resource => format!("resource {}", change.name),
+        Kind::ResourceTemplate => format!("resource template {}", change.name),
+    }
+}
+
+/// The end of a report that was written, or not.
+fn written(result: io::Result<()>, status: u8) -> ExitCode {
+    match result.and_then(|()| io::stdout().flush()) {
+        Ok(()) => ExitCode::from(status),
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::from(status),
+        Err(error) => fail(&error.to_string(), "the report could not be written"),
+    }
+}

@@ -1,0 +1,92 @@
+//! What a list or an initialize result showed of the server's definitions: told and written before the client sees it.
+
+use std::time::Instant;
+
+use crate::mcp::pins::watch::{Note, approval, describe};
+use crate::mcp::pins::{Change, Finding, Kind};
+use crate::mcp::refusal::Refusal;
+use crate::mcp::visible::visible;
+use crate::policy::reason::Reason;
+use crate::policy::verdict::Remedy;
+use crate::relay::pinned;
+use crate::relay::shared::Shared;
+
+/// Characters of a line on stderr.
+const LINE: usize = 500;
+
+/// Tells and writes what the gate noticed.
+///
+/// # Errors
+/// The log or the pin file could not be written, and the policy does not go on without.
+pub(super) fn settle(shared: &Shared) -> Result<(), Refusal> {
+    let Some((store, enforce)) = &shared.pins else { return Ok(()) };
+    let (notes, known, server) = {
+        let mut gate = shared.gate();
+        let Some(watch) = gate.watching() else { return Ok(()) };
+        (watch.take_notes(), watch.take_known(), watch.server().to_owned())
+    };
+    for note in &notes {
+        shared.record.pin(note).map_err(|unwritable| Refusal::unwritable(&unwritable.detail))?;
+        tell(shared, &server, note);
+    }
+    let Some(known) = known else { return Ok(()) };
+    match store.update(|theirs| pinned::merge(known, theirs)) {
+        Ok(known) => {
+            if let Some(watch) = shared.gate().watching() {
+                watch.adopt(known);
+            }
+            Ok(())
+        }
+        Err(error) => {
+            shared.stderr.note(&visible(&error.to_string(), LINE));
+            match enforce {
+                true => Err(Refusal::new(
+                    Reason::PinUnwritable,
+                    error.to_string(),
+                    Remedy::WhyNot(
+                        "what is not pinned cannot be compared later; make the file writable".into(),
+                    ),
+                )),
+                false => Ok(()),
+            }
+        }
+    }
+}
+
+/// On stderr: what somebody has to look at.
+fn tell(shared: &Shared, server: &str, note: &Note) {
+    let (what, findings, text) = match note {
+        Note::Defined { findings, .. } if findings.is_empty() => return,
+        Note::Defined { kind, name, findings, .. } => (subject(*kind, name), findings, String::new()),
+        Note::Changed { change, findings, .. } if !change.class.needs_approval() && findings.is_empty() => {
+            return;
+        }
+        Note::Changed { change, findings, held, .. } => {
+            (subject(change.kind, &change.name), findings, told(server, change, *held))
+        }
+    };
+    let strange = match findings.is_empty() {
+        true => String::new(),
+        false => {
+            let names: Vec<&str> = findings.iter().copied().map(Finding::name).collect();
+            format!("; its texts have: {}", names.join(", "))
+        }
+    };
+    // A flood of definitions is in the log; stderr has the first ones.
+    if shared.meter().admit(Instant::now()).is_some() {
+        shared.stderr.note(&visible(&format!("{what}{text}{strange}"), LINE));
+    }
+}
+
+fn subject(kind: Kind, name: &str) -> String {
+    match kind {
+        Kind::Instructions => "the server's instructions".to_owned(),
+        _ => format!("the tool \"{name}\""),
+    }
+}
+
+fn told(server: &str, change: &Change, held: bool) -> String {
+    let does = if held { " is held back" } else { " changed" };
+    let tool = (change.kind == Kind::Tool).then_some(change.name.as_str());
+    format!("{does}: {}; {}", describe(change), approval(server, tool))
+}
