@@ -7,11 +7,13 @@
 #
 # Layout (tests rely on it):
 #   npm/servers/node_modules   server-{everything,filesystem,memory,sequential-thinking}
+#   npm/earlier/node_modules   server-{filesystem,memory} of the year before, for what an upgrade changes
 #   npm/sdk/node_modules       @modelcontextprotocol/sdk     (the TypeScript client of the legacy era)
 #   npm/client/node_modules    @modelcontextprotocol/client  (the one of both eras)
 #   npm/browser/node_modules   playwright-core, which drives the Chromium of Debian's package
 #   python/client              venv with mcp
 #   python/servers             venv with mcp-server-git and mcp-server-time
+#   python/earlier             venv with the mcp-server-git of the year before
 #   python/fetch               venv with mcp-server-fetch, and what its readabilipy has node do
 #   json-schema-suite          the official JSON-Schema-Test-Suite
 #   python/network             venv with requests and httpx
@@ -177,11 +179,12 @@ fi
 # Only what this script makes: the folder's name comes from outside.
 rm -rf "$peers/stamp" "$peers/npm" "$peers/python" "$peers/json-schema-suite"
 mkdir -p "$peers"
-for tree in servers sdk client browser; do
+for tree in servers earlier sdk client browser; do
     npm_tree "$tree" "$peers/npm/$tree"
 done
 python_tree client constraints.txt mcp
 python_tree servers constraints.txt mcp-server-git mcp-server-time
+python_tree earlier earlier.txt mcp-server-git
 python_tree fetch fetch.txt mcp-server-fetch
 # readabilipy runs `npm install` in its own folder when it is first used; this is what that would leave, pinned.
 npm_tree readability "$peers/npm/readability"

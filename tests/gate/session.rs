@@ -131,6 +131,14 @@ impl Stage {
         self.start_silent(command)
     }
 
+    /// A server of these words through caponier, under a name and the shipped profile of that name.
+    pub(crate) fn penned_as(&self, name: &str, words: &[OsString]) -> Session {
+        let mut command = Command::new(peers::caponier());
+        command.args(["run", "--name", name, "--profile", name, "--audit-dir"]).arg(self.at("audit"));
+        command.arg("--").args(words);
+        self.start(command)
+    }
+
     fn start(&self, command: Command) -> Session {
         let mut session = self.start_silent(command);
         let hello = json!({"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "test", "version": "1"}});

@@ -25,7 +25,7 @@ enum Expected {
 
 use Expected::{Answer, Refused, Unknown};
 
-const CLIENTS: [Client; 7] = [
+pub(crate) const CLIENTS: [Client; 7] = [
     Client::Python("legacy"),
     Client::Python("auto"),
     Client::Python("2026-07-28"),

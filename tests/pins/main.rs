@@ -9,3 +9,4 @@ mod peers;
 #[path = "../gate/session.rs"]
 mod session;
 mod turns;
+mod upgrades;
