@@ -8,7 +8,7 @@
 
 use std::sync::LazyLock;
 
-use regex::RegexSet;
+use regex::bytes::{RegexSet, RegexSetBuilder};
 use serde::Serialize;
 
 use crate::mcp::pins::Value;
@@ -90,8 +90,10 @@ const PATTERNS: [(&str, Finding); 9] = [
     ),
 ];
 
-static SET: LazyLock<Option<RegexSet>> =
-    LazyLock::new(|| RegexSet::new(PATTERNS.iter().map(|(pattern, _)| *pattern)).ok());
+/// Without Unicode: the words are English ones, and the tables would be most of what a first sight costs.
+static SET: LazyLock<Option<RegexSet>> = LazyLock::new(|| {
+    RegexSetBuilder::new(PATTERNS.iter().map(|(pattern, _)| *pattern)).unicode(false).build().ok()
+});
 
 /// What is found in the strings of a definition, once each, in order.
 pub fn findings(definition: &Value) -> Vec<Finding> {
@@ -102,7 +104,7 @@ pub fn findings(definition: &Value) -> Vec<Finding> {
         left -= text.len();
         found.extend(text.chars().filter_map(hidden));
         if let Some(set) = text.contains(' ').then(|| SET.as_ref()).flatten() {
-            found.extend(set.matches(text).iter().filter_map(|n| Some(PATTERNS.get(n)?.1)));
+            found.extend(set.matches(text.as_bytes()).iter().filter_map(|n| Some(PATTERNS.get(n)?.1)));
         }
     });
     found.sort_unstable();
