@@ -109,6 +109,7 @@ fn gate() -> io::Result<Gate> {
         max_depth: 64,
         stdout: Stdout::Strict,
         unknown_fields: UnknownFields::Reject,
+        server_requests: caponier::policy::requests::ServerRequests::default(),
     };
     let mut gate = Gate::new(&tools, &protocol, ground).map_err(other)?;
     let open = r#"{"name":"free","inputSchema":{"type":"object","additionalProperties":true}}"#;

@@ -183,6 +183,22 @@ fn refusals() -> Vec<Event> {
             path: Some(String::new()),
             host: Some(String::new()),
         })),
+        Event::RequestStart(Box::new(RequestStart {
+            request: 1,
+            id: serde_json::value::RawValue::NULL.to_owned(),
+            method: String::new(),
+            params: None,
+            bytes: 1,
+        })),
+        Event::RequestEnd(RequestEnd {
+            request: 1,
+            method: String::new(),
+            outcome: "ok",
+            shown: Some(1),
+            hidden: Some(1),
+            duration_us: 1,
+            bytes: 1,
+        }),
         Event::MessageDenied(Box::new(MessageDenied {
             direction: Direction::ClientToServer,
             method: None,

@@ -8,6 +8,7 @@ mod emitter;
 mod journal;
 mod lifecycle;
 pub(crate) mod redact;
+mod requests;
 
 use std::borrow::Cow;
 
@@ -23,6 +24,7 @@ pub use crate::event::lifecycle::{
     Cause, Enforced, ProcessExit, ProcessStart, SessionEnd, SessionExe, SessionStart,
 };
 pub use crate::event::redact::{Redact, WINDOW};
+pub use crate::event::requests::{RequestEnd, RequestStart};
 pub use crate::policy::ending::{Rusage, Status};
 use crate::policy::verdict::Ruling;
 
@@ -64,6 +66,10 @@ pub enum Event {
     ToolChanged(Box<ToolChanged>),
     /// `tool.mismatch`: a call did what its tool declares not to do; after its `call.end`.
     ToolMismatch(Box<ToolMismatch>),
+    /// `request.start`: written before the server's request reaches the client.
+    RequestStart(Box<RequestStart>),
+    /// `request.end`: written before the answer reaches the server.
+    RequestEnd(RequestEnd),
     /// `stdout.noise`: a line of the server's that is not a message.
     StdoutNoise(StdoutNoise),
     /// `stderr.line`: a line of the server's stderr, where the profile asks for it.
@@ -104,6 +110,8 @@ impl Event {
             Event::ToolDefined(_) => "tool.defined",
             Event::ToolChanged(_) => "tool.changed",
             Event::ToolMismatch(_) => "tool.mismatch",
+            Event::RequestStart(_) => "request.start",
+            Event::RequestEnd(_) => "request.end",
             Event::StdoutNoise(_) => "stdout.noise",
             Event::StderrLine(_) => "stderr.line",
             Event::AuditDegraded(_) => "audit.degraded",

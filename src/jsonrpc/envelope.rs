@@ -15,11 +15,25 @@ use crate::jsonrpc::scan::{Key, Names, Scanner};
 const DEPTH_CEILING: u32 = 10_000;
 /// The member of `_meta` that tells the eras apart (MCP 2026-07-28).
 const ERA: &str = "io.modelcontextprotocol/protocolVersion";
+/// The member of `_meta` that says what the client can be asked (MCP 2026-07-28).
+const CAPABILITIES: &str = "io.modelcontextprotocol/clientCapabilities";
+/// What a result asks the client for (MCP 2026-07-28).
+const INPUT_REQUESTS: &str = "inputRequests";
 /// Members of the envelope.
 const ENVELOPE: [&str; 6] = ["jsonrpc", "id", "method", "params", "result", "error"];
 /// Members of `params` that are read here.
-const PARAMS: [&str; 8] =
-    ["name", "arguments", "_meta", "requestId", "cursor", "protocolVersion", "task", "taskId"];
+const PARAMS: [&str; 10] = [
+    "name",
+    "arguments",
+    "_meta",
+    "requestId",
+    "cursor",
+    "protocolVersion",
+    "task",
+    "taskId",
+    "capabilities",
+    "inputResponses",
+];
 
 /// Reads one line (without its line end) as a message or, where `limits` has batches, as several.
 ///
@@ -195,7 +209,7 @@ fn params<'a>(scanner: &mut Scanner<'a>) -> Result<Option<Params<'a>>, ScanError
         return Ok(None);
     }
     let mut params = Params::default();
-    scanner.object(|scanner, key| {
+    let whole = scanner.object(|scanner, key| {
         let slot = match &*key.name {
             "name" => &mut params.name,
             "arguments" => &mut params.arguments,
@@ -204,8 +218,10 @@ fn params<'a>(scanner: &mut Scanner<'a>) -> Result<Option<Params<'a>>, ScanError
             "protocolVersion" => &mut params.protocol_version,
             "task" => &mut params.task,
             "taskId" => &mut params.task_id,
+            "capabilities" => &mut params.capabilities,
+            "inputResponses" => &mut params.input_responses,
             "_meta" => {
-                params.modern = meta(scanner)?;
+                meta(scanner, &mut params)?;
                 return Ok(());
             }
             _ => {
@@ -217,22 +233,26 @@ fn params<'a>(scanner: &mut Scanner<'a>) -> Result<Option<Params<'a>>, ScanError
         *slot = Some(Raw(scanner.value(Names::Once)?));
         Ok(())
     })?;
+    params.raw = Some(Raw(whole));
     Ok(Some(params))
 }
 
-/// Whether `_meta` has the member of the modern era.
-fn meta(scanner: &mut Scanner<'_>) -> Result<bool, ScanError> {
-    let mut modern = false;
+/// The members of `_meta` that the modern era has.
+fn meta<'a>(scanner: &mut Scanner<'a>, params: &mut Params<'a>) -> Result<(), ScanError> {
     if is_object(scanner, "_meta")? {
         scanner.object(|scanner, key| {
-            modern |= key.name == ERA;
-            if key.folded == fold::ascii(ERA) && key.name != ERA {
-                return Err(ScanError { offset: key.offset, fault: Fault::Misspelt(ERA) });
+            params.modern |= key.name == ERA;
+            if let Some(meant) = misspelt(&key, &[ERA, CAPABILITIES]) {
+                return Err(ScanError { offset: key.offset, fault: Fault::Misspelt(meant) });
             }
-            scanner.value(Names::Once).map(drop)
+            let value = scanner.value(Names::Once)?;
+            if key.name == CAPABILITIES {
+                params.capabilities = Some(Raw(value));
+            }
+            Ok(())
         })?;
     }
-    Ok(modern)
+    Ok(())
 }
 
 /// True at an object; false past a `null`; anything else is of the wrong type.
@@ -254,7 +274,10 @@ impl Params<'_> {
             // Elsewhere these may be names of something else; `_meta` means the same everywhere.
             let decides =
                 matches!(method, TOOLS_CALL | TOOLS_LIST | "initialize" | "notifications/cancelled");
-            if decides || meant == "_meta" {
+            if decides
+                || matches!(meant, "_meta" | "inputResponses")
+                || meant == "taskId" && method.starts_with("tasks/")
+            {
                 return Err((Some(at), Fault::Misspelt(meant)));
             }
         }
@@ -279,6 +302,7 @@ impl Params<'_> {
 /// `result`: an object, whose own members are compared, but not those within.
 fn result<'a>(scanner: &mut Scanner<'a>) -> Result<Reply<'a>, ScanError> {
     let (mut is_error, mut protocol_version) = (false, None);
+    let (mut result_type, mut input_requests) = (None, None);
     if !is_object(scanner, "result")? {
         return Err(scanner.fault(Fault::WrongType("result", "an object")));
     }
@@ -287,25 +311,30 @@ fn result<'a>(scanner: &mut Scanner<'a>) -> Result<Reply<'a>, ScanError> {
         match &*key.name {
             "isError" => is_error = raw == "true",
             "protocolVersion" => protocol_version = Some(Raw(raw)),
+            "resultType" => result_type = Some(Raw(raw)),
+            // A reader that folds case takes it for the same.
+            _ if key.folded == fold::ascii(INPUT_REQUESTS) => input_requests = Some(Raw(raw)),
             _ => {}
         }
         Ok(())
     })?;
-    Ok(Reply::Result { is_error, protocol_version, raw: Raw(whole) })
+    Ok(Reply::Result { is_error, protocol_version, result_type, input_requests, raw: Raw(whole) })
 }
 
 /// `error`: an object.
 fn error<'a>(scanner: &mut Scanner<'a>) -> Result<Reply<'a>, ScanError> {
-    let mut code = None;
+    let (mut code, mut data) = (None, None);
     if !is_object(scanner, "error")? {
         return Err(scanner.fault(Fault::WrongType("error", "an object")));
     }
     scanner.object(|scanner, key| {
         let raw = scanner.value(Names::Any)?;
-        if key.name == "code" {
-            code = raw.parse().ok();
+        match &*key.name {
+            "code" => code = raw.parse().ok(),
+            "data" => data = Some(Raw(raw)),
+            _ => {}
         }
         Ok(())
     })?;
-    Ok(Reply::Error { code })
+    Ok(Reply::Error { code, data })
 }

@@ -17,6 +17,20 @@ pub fn members<'a>(object: Raw<'a>, mut each: impl FnMut(Cow<'a, str>, Raw<'a>))
     }
 }
 
+/// `whole` with another text for each of these pieces of it, which follow each other; all other bytes as they were.
+pub fn replaced(whole: &str, pieces: &[(Raw<'_>, String)]) -> String {
+    let (mut text, mut at) = (String::with_capacity(whole.len()), 0);
+    for (piece, instead) in pieces {
+        // A piece is a slice of the whole.
+        let start = piece.0.as_ptr().addr() - whole.as_ptr().addr();
+        text.push_str(whole.get(at..start).unwrap_or_default());
+        text.push_str(instead);
+        at = start + piece.0.len();
+    }
+    text.push_str(whole.get(at..).unwrap_or_default());
+    text
+}
+
 /// How long a value is: characters of a string, elements of an array, members of an object; `None` for the rest.
 pub fn length(value: Raw<'_>) -> Option<usize> {
     let mut count = 0;

@@ -19,6 +19,10 @@ pub struct Limits {
 
 /// What one line holds.
 #[derive(Debug, Clone, PartialEq)]
+#[allow(
+    clippy::large_enum_variant,
+    reason = "one at a time, on the stack; nearly every one is a single message"
+)]
 pub enum Payload<'a> {
     /// One message.
     Single(Message<'a>),
@@ -76,6 +80,13 @@ pub struct Params<'a> {
     pub task_id: Option<Raw<'a>>,
     /// `protocolVersion` of an `initialize`.
     pub protocol_version: Option<Raw<'a>>,
+    /// What the client can be asked: `capabilities` of an `initialize`, or the member of `_meta` that every request of the
+    /// modern era has.
+    pub capabilities: Option<Raw<'a>>,
+    /// `inputResponses`: what the client answers to what a server asked in a result.
+    pub input_responses: Option<Raw<'a>>,
+    /// All of it.
+    pub raw: Option<Raw<'a>>,
     /// Whether `_meta` carries the protocol version, as every request of the modern era does.
     pub modern: bool,
     /// A name that differs from one of the above only in case, and where it stands.
@@ -100,6 +111,10 @@ pub enum Reply<'a> {
         is_error: bool,
         /// `protocolVersion`, in the answer to an `initialize`.
         protocol_version: Option<Raw<'a>>,
+        /// `resultType`, in the modern era.
+        result_type: Option<Raw<'a>>,
+        /// `inputRequests`, in whatever case: what the server asks before it answers.
+        input_requests: Option<Raw<'a>>,
         /// All of it.
         raw: Raw<'a>,
     },
@@ -107,6 +122,8 @@ pub enum Reply<'a> {
     Error {
         /// Its `code`, when that is an integer.
         code: Option<i64>,
+        /// Its `data`.
+        data: Option<Raw<'a>>,
     },
 }
 

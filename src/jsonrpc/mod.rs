@@ -26,7 +26,7 @@ pub use envelope::scan;
 pub use fault::{Class, Fault, ScanError};
 pub use fold::folded;
 pub use id::{Id, IdKey};
-pub use members::{length, members};
+pub use members::{length, members, replaced};
 pub use message::{Body, Invocation, Limits, Message, Params, Payload, Raw, Reply, Response, TOOLS_LIST};
 pub use outline::Outline;
 pub use tree::{Elements, Kind, Members, Node, Tree, TreeError};

@@ -207,12 +207,14 @@ fn answers_say_how_it_went() {
         Reply::Result {
             is_error: true,
             protocol_version: None,
+            result_type: None,
+            input_requests: None,
             raw: Raw(r#"{"content":[{"a":1,"a":2}],"isError":true}"#)
         },
     );
     assert_eq!(
         reply(r#"{"jsonrpc":"2.0","id":null,"error":{"code":-32700,"message":"x"}}"#),
-        Reply::Error { code: Some(-32700) },
+        Reply::Error { code: Some(-32700), data: None },
     );
     assert!(matches!(
         reply(r#"{"jsonrpc":"2.0","id":0,"result":{"protocolVersion":"2025-03-26"}}"#),

@@ -15,6 +15,8 @@ use crate::policy::reason::Reason;
 const DECISION: &str = "io.github.caponier/decision";
 /// For what is well formed and refused all the same: outside the range that JSON-RPC and MCP keep.
 const REFUSED: i64 = -31_000;
+/// JSON-RPC: there is no such method.
+const NO_METHOD: i64 = -32_601;
 /// JSON-RPC: invalid params.
 const INVALID_PARAMS: i64 = -32_602;
 
@@ -53,6 +55,15 @@ pub fn refused_request(id: Option<&str>, refusal: &Refusal, code: i64, event: Ev
     )
 }
 
+/// The error for a refused request of the server's, its line end included. It names the reason and nothing of the
+/// user's: no file, no rule, no session.
+pub fn refused_to_server(id: &str, reason: Reason, code: i64) -> String {
+    format!(
+        "{{\"jsonrpc\":\"2.0\",\"id\":{id},\"error\":{{\"code\":{code},\"message\":\"caponier refused this request \
+         ({reason})\",\"data\":{{\"{DECISION}\":{{\"id\":null,\"reason\":\"{reason}\"}}}}}}}}\n"
+    )
+}
+
 /// The error for a call of a tool that the client was not shown, as a server would say it.
 pub fn unknown_tool(id: &str, tool: &str, refusal: &Refusal, event: EventId<'_>) -> String {
     let message = Value::from(format!("Unknown tool: {}", visible(tool, 128)));
@@ -67,6 +78,7 @@ pub fn unknown_tool(id: &str, tool: &str, refusal: &Refusal, event: EventId<'_>)
 pub fn code(refusal: &Refusal, class: Option<Class>) -> i64 {
     match (class, refusal.denial.reason) {
         (Some(Class::NotJson), _) => -32_700,
+        (_, Reason::RequestUnknown | Reason::RequestNotAnnounced) => NO_METHOD,
         (
             _,
             Reason::MessageMalformed
@@ -93,6 +105,14 @@ fn call_text(tool: &str, refusal: &Refusal, event: EventId<'_>) -> String {
         Reason::ResultTooLong | Reason::ResultOverLimit => format!(
             "The tool \"{tool}\" answered with more than can be passed on ({detail}). Ask for less at a time: a \
              smaller range, fewer items, or a filter."
+        ),
+        Reason::RequestDenied
+        | Reason::RequestNotAnnounced
+        | Reason::RequestUnknown
+        | Reason::RequestImpersonates
+        | Reason::RequestUrl => format!(
+            "The tool \"{tool}\" did not finish: before it answers it asks for something that it is not given ({reason}). \
+             Trying again gives the same answer. Go on without this tool, or tell the user what you needed it for."
         ),
         Reason::AuditUnwritable => format!(
             "The tool \"{tool}\" was refused because the record of calls cannot be written at the moment. Tell the \

@@ -42,12 +42,6 @@ pub(super) fn timeout(tools: &Tools, tool: &str) -> Option<Cap<Duration>> {
     holding(tools, tool, "timeout", |caps| caps.timeout.as_ref())
 }
 
-/// Whether any tool has a time-out.
-pub(super) fn any_timeout(tools: &Tools) -> bool {
-    let has = |caps: &Caps| caps.timeout.as_ref().is_some_and(|timeout| timeout.value.is_some());
-    has(&tools.all) || tools.rule.values().any(|rule| has(&rule.caps))
-}
-
 /// Why an answer of so many bytes goes no further, if it does not.
 pub(super) fn refuse_result(tools: &Tools, tool: &str, bytes: u64) -> Option<Refusal> {
     let cap = holding(tools, tool, "result_size", |caps| caps.result_size.as_ref())?;
@@ -116,7 +110,6 @@ mod tests {
         let seconds = |own| {
             let all = Caps { timeout: at(Some(Duration::from_secs(60)), 2), ..Caps::default() };
             let tools = tools(all, Caps { timeout: own, ..Caps::default() });
-            assert!(any_timeout(&tools));
             (
                 timeout(&tools, "a b").map(|cap| cap.value.as_secs()),
                 timeout(&tools, "c").map(|cap| cap.value.as_secs()),
@@ -125,7 +118,6 @@ mod tests {
         assert_eq!(seconds(None), (Some(60), Some(60)));
         assert_eq!(seconds(at(Some(Duration::from_secs(90)), 5)), (Some(90), Some(60)));
         assert_eq!(seconds(at(None, 5)), (None, Some(60)));
-        assert!(!any_timeout(&tools(Caps::default(), Caps { timeout: at(None, 5), ..Caps::default() })));
     }
 
     #[test]

@@ -4,15 +4,12 @@
 //! [`Gate::admit`] or [`Gate::arrive`]. The era is read off each request (design: `_meta` carries the version); a
 //! process that was sent `initialize` speaks a legacy version, whatever else it is sent.
 
-use std::borrow::Cow;
-use std::collections::HashMap;
 use std::time::Instant;
 
-use crate::jsonrpc::{
-    Body, Id, IdKey, Invocation, Limits, Message, Raw, Reply, Response, TOOLS_LIST, members,
-};
+use crate::jsonrpc::{Body, Id, IdKey, Invocation, Limits, Message, Raw, Reply, Response, TOOLS_LIST};
 use crate::mcp::arguments::ground::Ground;
 use crate::mcp::arguments::{self, Arguments};
+use crate::mcp::ask::{Asking, Asks, Capabilities, Input, Waiting};
 use crate::mcp::caps;
 use crate::mcp::catalog::{Catalog, Cursor, Listing};
 use crate::mcp::fields::Fields;
@@ -22,6 +19,7 @@ use crate::mcp::pins::watch::Watch;
 use crate::mcp::pins::{self, Kind as Pinned, Value};
 use crate::mcp::rates::Rates;
 use crate::mcp::refusal::Refusal;
+use crate::mcp::tasks::Tasks;
 use crate::mcp::tools::{self, Rules};
 use crate::policy::Protocol;
 use crate::policy::calls::Deeds;
@@ -29,10 +27,10 @@ use crate::policy::tools::Tools;
 
 /// The only version that has batches.
 const WITH_BATCHES: &str = "2025-03-26";
-/// Longest id of a task that is kept track of, in bytes.
-const MAX_TASK_ID: usize = 1024;
 /// Most messages in a batch.
 const MAX_BATCH: usize = 1000;
+
+mod asks;
 
 /// Why there is no gate.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -68,7 +66,9 @@ pub enum Admitted {
     Cancels(Call),
     /// Another request.
     Request,
-    /// A notification or an answer.
+    /// What the server had asked.
+    Answers(Asking),
+    /// A notification.
     Other,
 }
 
@@ -77,8 +77,19 @@ pub enum Admitted {
 pub struct Arrival {
     /// What it answers.
     pub request: Request,
-    /// For a `tools/list`: what the client is not shown, or why it is shown nothing.
+    /// What the client is not shown of a `tools/list`, or why it is shown nothing of this answer.
     pub listing: Result<Listing, Refusal>,
+    /// What the server asks for before it answers.
+    pub inputs: Vec<Input>,
+}
+
+/// A message of the client's as the server may see it.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Rewritten {
+    /// Its text; `None`: as it is.
+    pub text: Option<String>,
+    /// Folders of the client's that are shown, and that are not.
+    pub roots: Option<(u64, u64)>,
 }
 
 /// A call that took too long.
@@ -110,10 +121,14 @@ pub struct Gate {
     distrust: Distrust,
     max_depth: u32,
     pending: Pending,
+    asks: Asks,
     /// What the server asked and the client has not answered.
-    asked_by_server: HashMap<IdKey, u32>,
-    /// The tools whose calls became tasks, by the task's id.
-    tasks: HashMap<String, String>,
+    waiting: Waiting,
+    tasks: Tasks,
+    /// What the client can be asked for, as it said last.
+    announced: Capabilities,
+    /// The client's `initialize` was answered.
+    greeted: bool,
     calls: u64,
     /// `initialize` was asked.
     legacy: bool,
@@ -131,11 +146,14 @@ impl Gate {
     pub fn new(tools: &Tools, protocol: &Protocol, ground: Ground) -> Result<Self, Error> {
         Ok(Gate {
             rules: Rules::new(tools)?,
+            asks: Asks::new(&protocol.server_requests, &ground),
             arguments: Arguments::new(tools, ground)?,
             rates: Rates::new(tools),
             tools: tools.clone(),
-            asked_by_server: HashMap::new(),
-            tasks: HashMap::new(),
+            waiting: Waiting::default(),
+            tasks: Tasks::default(),
+            announced: Capabilities::default(),
+            greeted: false,
             catalog: Catalog::default(),
             fields: Fields::new(tools, protocol),
             watch: None,
@@ -179,6 +197,7 @@ impl Gate {
                 .map(|_| Refusal::malformed("tools/call without an id: nobody would learn how it ended")),
             Body::Response(response) => self.refuse_answer(response),
         };
+        let refusal = refusal.or_else(|| self.rewrite(message).err());
         refusal.map_or(Judgement::Pass(Permit(())), Judgement::Refuse)
     }
 
@@ -186,13 +205,15 @@ impl Gate {
         if self.is_modern() {
             return Some(Refusal::direction("an answer from the client, where servers ask nothing"));
         }
-        let id = response.id.as_ref()?;
-        (!self.asked_by_server.contains_key(id.key())).then(|| Refusal::unasked(id.raw()))
+        self.waiting.refuse_answer(response.id.as_ref()?)
     }
 
     fn refuse_request(&self, id: &Id<'_>, invocation: &Invocation<'_>, now: Instant) -> Option<Refusal> {
         let tool = invocation.tool();
         if let Some(refusal) = tool.as_deref().and_then(|tool| self.refuse_call(tool, invocation, now)) {
+            return Some(refusal);
+        }
+        if let Some(refusal) = self.refuse_task(invocation, now) {
             return Some(refusal);
         }
         let in_flight = self.pending.get(id.key()).map(|request| &request.asked);
@@ -237,9 +258,10 @@ impl Gate {
             Body::Request(..) if self.is_modern() => {
                 Judgement::Refuse(Refusal::direction("a request from the server, where servers ask nothing"))
             }
-            Body::Request(..) if self.asked_by_server.len() >= MAX => {
-                Judgement::Refuse(Refusal::too_many_requests(MAX))
-            }
+            Body::Request(id, invocation) => match self.judge_asking(id, invocation) {
+                Ok(_) => Judgement::Pass(Permit(())),
+                Err(refusal) => Judgement::Refuse(refusal),
+            },
             Body::Response(Response { id: Some(id), .. }) => match self.pending.get(id.key()) {
                 None => Judgement::Refuse(Refusal::unasked(id.raw())),
                 Some(request) if request.asked == Asked::TimedOut => Judgement::Refuse(Refusal::late()),
@@ -249,19 +271,9 @@ impl Gate {
         }
     }
 
-    /// A request of the server's goes to the client.
-    pub fn asks(&mut self, _permit: Permit, id: &Id<'_>) {
-        *self.asked_by_server.entry(id.key().clone()).or_default() += 1;
-    }
-
     /// Why an answer of so many bytes to a call of `tool` goes no further, if it does not.
     pub fn refuse_result(&self, tool: &str, bytes: usize) -> Option<Refusal> {
         caps::refuse_result(&self.tools, tool, bytes as u64)
-    }
-
-    /// Whether any call can take too long.
-    pub fn has_timeouts(&self) -> bool {
-        caps::any_timeout(&self.tools)
     }
 
     /// When [`Gate::expire`] has something to do next.
@@ -293,15 +305,8 @@ impl Gate {
                 }
             }
             Body::Response(response) => {
-                if let Some(id) = &response.id
-                    && let Some(count) = self.asked_by_server.get_mut(id.key())
-                {
-                    *count -= 1;
-                    if *count == 0 {
-                        self.asked_by_server.remove(id.key());
-                    }
-                }
-                Admitted::Other
+                let asking = response.id.as_ref().and_then(|id| self.waiting.answer(id.key()));
+                asking.map_or(Admitted::Other, Admitted::Answers)
             }
             Body::Notification(_) => Admitted::Other,
         }
@@ -312,6 +317,16 @@ impl Gate {
         let initialize = invocation.method == "initialize";
         self.legacy |= initialize;
         self.modern |= modern;
+        if initialize || modern {
+            self.announced = Capabilities::read(invocation.params.capabilities);
+        }
+        let admitted = self.insert(id, invocation, now);
+        self.pending.announce(id.key(), self.announced);
+        admitted
+    }
+
+    fn insert(&mut self, id: &Id<'_>, invocation: &Invocation<'_>, now: Instant) -> Admitted {
+        let modern = invocation.params.modern;
         match invocation.tool() {
             Some(tool) => {
                 let number = self.number_call();
@@ -327,63 +342,41 @@ impl Gate {
                 let asked = match &*invocation.method {
                     "initialize" | "server/discover" => Asked::Initialize,
                     TOOLS_LIST => Asked::Tools(cursor(invocation)),
-                    method @ ("tasks/result" | "tasks/get") => {
+                    method @ ("tasks/result" | "tasks/get" | "tasks/update") => {
                         self.task(invocation, method == "tasks/result")
                     }
                     _ => Asked::Other,
                 };
-                // A result that is waited for takes as long as the call that it belongs to.
-                let timeout = match &asked {
-                    Asked::Task { tool, result: true } => caps::timeout(&self.tools, tool),
+                // A result that is waited for takes no longer than the call that it belongs to.
+                let deadline = match &asked {
+                    Asked::Task { tool, result: true } => {
+                        let timeout = caps::timeout(&self.tools, tool);
+                        let own = timeout.and_then(|timeout| now.checked_add(timeout.value));
+                        let task = self.tasks.get(invocation.params.task_id);
+                        task.and_then(|task| task.deadline).or(own)
+                    }
                     _ => None,
                 };
-                let deadline = timeout.and_then(|timeout| now.checked_add(timeout.value));
                 self.pending.insert(id, asked, modern, deadline, false);
                 Admitted::Request
             }
         }
     }
 
-    /// What is asked about a task.
-    fn task(&self, invocation: &Invocation<'_>, result: bool) -> Asked {
-        let id = invocation.params.task_id.and_then(Raw::string);
-        match id.and_then(|id| self.tasks.get(&*id)) {
-            Some(tool) => Asked::Task { tool: tool.clone(), result },
-            None => Asked::Other,
-        }
-    }
-
-    /// A call became a task: its result comes as the answer to another request, and the caps of the tool hold for that.
-    fn becomes_task(&mut self, tool: &str, result: Raw<'_>) {
-        let mut found = None;
-        members(result, |name, value| {
-            if name == "task" {
-                members(value, |name, value| {
-                    if name == "taskId" {
-                        found = value.string().map(Cow::into_owned);
-                    }
-                });
-            }
-        });
-        if let Some(id) = found.filter(|id| id.len() <= MAX_TASK_ID && self.tasks.len() < MAX) {
-            self.tasks.insert(id, tool.to_owned());
-        }
-    }
-
     /// An answer of the server's goes to the client: what it answers.
     pub fn arrive(&mut self, _permit: Permit, response: &Response<'_>) -> Option<Arrival> {
         let id = response.id.as_ref()?.key();
-        if let (Some(Asked::Initialize), Reply::Result { protocol_version: Some(version), .. }) =
+        if let (Some(Asked::Initialize), Reply::Result { protocol_version, .. }) =
             (self.pending.get(id).map(|request| &request.asked), response.reply)
         {
-            self.batches = version.string().as_deref() == Some(WITH_BATCHES);
+            self.greeted = true;
+            self.batches = protocol_version.and_then(Raw::string).as_deref() == Some(WITH_BATCHES);
         }
         let request = self.withdraw(id)?;
-        if let (true, Asked::Call(call), Reply::Result { raw, .. }) =
-            (request.task, &request.asked, response.reply)
-        {
-            self.becomes_task(&call.tool, raw);
-        }
+        let inputs = match self.judge_result(&request, response.reply) {
+            Ok(inputs) => inputs,
+            Err(refusal) => return Some(Arrival { request, listing: Err(refusal), inputs: Vec::new() }),
+        };
         let mut listing = Ok(Listing::default());
         if let (Asked::Tools(cursor), Reply::Result { raw, .. }) = (&request.asked, response.reply) {
             let (rules, watch) = (&self.rules, &mut self.watch);
@@ -402,7 +395,7 @@ impl Gate {
             listing =
                 pins::instructions::learn(watch, raw).map(|result| Listing { result, ..Listing::default() });
         }
-        Some(Arrival { request, listing })
+        Some(Arrival { request, listing, inputs })
     }
 
     /// Whether a list has shown the tool, so that its arguments could be checked.
@@ -453,6 +446,7 @@ mod tests {
     use crate::policy::Stdout;
     use crate::policy::grant::Origin;
     use crate::policy::reason::Reason;
+    use crate::policy::requests::ServerRequests;
     use crate::policy::tools::{ToolDefault, ToolPattern, UnknownFields};
 
     fn gate(default: ToolDefault, deny: &[&str]) -> Result<Gate, Error> {
@@ -467,6 +461,7 @@ mod tests {
                 max_depth: 64,
                 stdout: Stdout::Strict,
                 unknown_fields: UnknownFields::Reject,
+                server_requests: ServerRequests::default(),
             },
             bare(),
         )
@@ -532,6 +527,7 @@ mod tests {
             max_depth: 64,
             stdout: Stdout::Strict,
             unknown_fields: UnknownFields::Reject,
+            server_requests: ServerRequests::default(),
         };
         let gate = Gate::new(&tools, &protocol, bare()).unwrap();
         let refused = |tool: &str| match gate.judge_client(&message(&call(1, tool)), Instant::now()) {

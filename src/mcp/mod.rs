@@ -9,6 +9,7 @@
 
 pub mod answer;
 pub mod arguments;
+pub mod ask;
 mod caps;
 pub mod catalog;
 mod fields;
@@ -20,5 +21,6 @@ mod rates;
 pub mod refusal;
 pub mod schema;
 pub mod shape;
+mod tasks;
 mod tools;
 pub mod visible;

@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::time::Instant;
 
 use crate::jsonrpc::{Id, IdKey};
+use crate::mcp::ask::Capabilities;
 use crate::mcp::catalog::Cursor;
 
 /// Most calls in flight, and most other requests.
@@ -31,7 +32,7 @@ pub enum Asked {
     Call(Call),
     /// `initialize` or `server/discover`, whose answer says which versions are spoken, and what the server is for.
     Initialize,
-    /// `tasks/result` or `tasks/get`, for a task that a call of this tool became.
+    /// `tasks/result`, `tasks/get` …, for a task that a call of this tool became.
     Task {
         /// The tool.
         tool: String,
@@ -68,6 +69,8 @@ pub struct Request {
     pub modern: bool,
     /// Whether the call becomes a task.
     pub task: bool,
+    /// What the client can be asked for before the answer comes.
+    pub announced: Capabilities,
     /// When it is too late, for what has a time-out; the number tells apart what is late at the same time.
     deadline: Option<(Instant, u64)>,
     /// Requests with the same id before it that were not answered: no calls, so whose answer comes first is the same.
@@ -134,13 +137,28 @@ impl Pending {
             (deadline, self.numbered)
         });
         self.deadlines.extend(deadline.map(|deadline| (deadline, id.key().clone())));
-        let request = Request { asked, id: id.raw().into(), modern, task, deadline, earlier: 0 };
+        let request = Request {
+            asked,
+            id: id.raw().into(),
+            modern,
+            task,
+            announced: Capabilities::default(),
+            deadline,
+            earlier: 0,
+        };
         if let Some(before) = self.requests.insert(id.key().clone(), request) {
             self.over_count -= usize::from(before.asked.is_over());
             self.forget(before.deadline);
             if let Some(request) = self.requests.get_mut(id.key()) {
                 request.earlier = before.earlier.saturating_add(1);
             }
+        }
+    }
+
+    /// What the client can be asked for before this is answered.
+    pub(super) fn announce(&mut self, id: &IdKey, announced: Capabilities) {
+        if let Some(request) = self.requests.get_mut(id) {
+            request.announced = announced;
         }
     }
 

@@ -103,6 +103,68 @@ impl Refusal {
         Refusal::never(Reason::MessageLate, detail, "the client was told that the call had no answer in time")
     }
 
+    /// An answer to what the server wants none to any more.
+    pub(super) fn taken_back() -> Self {
+        let detail = "an answer to a request that the server had taken back";
+        Refusal::never(Reason::MessageLate, detail, "the server has forgotten the id")
+    }
+
+    /// A request of the server's before there is a client that it could know of.
+    pub(super) fn too_early() -> Self {
+        let detail = "a request from the server before the client's first one was answered";
+        let why_not = "what a client can be asked for is known only then; the protocol has no request before";
+        Refusal::never(Reason::RequestTooEarly, detail, why_not)
+    }
+
+    /// A request of the server's that no key of the profile names.
+    pub(super) fn unknown_request(method: &str) -> Self {
+        let detail = format!("servers have no request \"{method}\"");
+        let why_not = "a profile has words for roots, elicitation and sampling; nothing else is passed on";
+        Refusal::never(Reason::RequestUnknown, detail, why_not)
+    }
+
+    /// Something that the client cannot be asked for.
+    pub(super) fn not_announced(method: &str) -> Self {
+        let detail = format!("the client did not say that it can be asked \"{method}\" in this way");
+        Refusal::never(Reason::RequestNotAnnounced, detail, "only the client can say so, when it connects")
+    }
+
+    /// A question of the server's that says our name.
+    pub(super) fn impersonates(text: &str) -> Self {
+        let detail = format!("a question to the user that looks like one of caponier's: \"{text}\"");
+        let why_not = "whoever reads our name in a question must be able to rely on it that we ask";
+        Refusal::never(Reason::RequestImpersonates, detail, why_not)
+    }
+
+    /// A question of the server's with a link that nobody should open.
+    pub(super) fn link() -> Self {
+        let detail = "a link that is no http or https address with a plain host, or that hides characters";
+        let why_not = "the user could not see where it leads";
+        Refusal::never(Reason::RequestUrl, detail, why_not)
+    }
+
+    /// A notification that is longer than any needs to be.
+    pub fn long_notification(bytes: u64, limit: u64) -> Self {
+        let detail = format!("a notification of {bytes} bytes; the limit is {limit}");
+        Refusal::never(
+            Reason::MessageTooLong,
+            detail,
+            "what is told by the way is short; a result may be longer",
+        )
+    }
+
+    /// More requests of the server's than anyone answers.
+    pub fn many_requests() -> Self {
+        let detail = "more requests from the server than are passed on";
+        Refusal::never(Reason::MessageTooMany, detail, "a flood would bury the client and its user")
+    }
+
+    /// More notifications than anyone reads.
+    pub fn flood() -> Self {
+        let detail = "more notifications than are passed on; those beyond are dropped and counted";
+        Refusal::never(Reason::NotificationFlood, detail, "a flood would bury the client and its log")
+    }
+
     /// An answer to nothing.
     pub(super) fn unasked(id: &str) -> Self {
         let detail = format!("an answer with the id {id}, with which nothing was asked");

@@ -17,6 +17,7 @@ pub mod limits;
 pub mod network;
 pub mod protected;
 pub mod reason;
+pub mod requests;
 pub mod sensitive;
 pub mod service;
 pub mod shells;
@@ -31,6 +32,7 @@ use serde::Serialize;
 use crate::policy::grant::Grant;
 use crate::policy::limits::Limits;
 use crate::policy::network::Network;
+use crate::policy::requests::ServerRequests;
 use crate::policy::tools::{Tools, UnknownFields};
 
 /// Everything that one run may do.
@@ -173,6 +175,8 @@ pub struct Protocol {
     pub stdout: Stdout,
     /// What becomes of fields that a tool's schema does not list.
     pub unknown_fields: UnknownFields,
+    /// What the server may ask of the client.
+    pub server_requests: ServerRequests,
 }
 
 /// `protocol.stdout`.

@@ -193,6 +193,20 @@ reasons! {
     ResultTooLong = "result.too-long";
     /// An answer longer than the profile allows for the tool.
     ResultOverLimit = "result.over-limit";
+    /// Something that servers may not ask for by the profile.
+    RequestDenied = "request.denied";
+    /// Something that the client did not say it can be asked for.
+    RequestNotAnnounced = "request.not-announced";
+    /// A request of the server's before the client was answered its first.
+    RequestTooEarly = "request.too-early";
+    /// A request of the server's that the profile has no word for.
+    RequestUnknown = "request.unknown";
+    /// A question to the user in which the server calls itself by our name.
+    RequestImpersonates = "request.impersonates";
+    /// A question to the user with a link that is no plain web address.
+    RequestUrl = "request.url";
+    /// More notifications in a time than are passed on.
+    NotificationFlood = "notification.flood";
     /// The log could not be written.
     AuditUnwritable = "audit.unwritable";
 }

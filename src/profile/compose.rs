@@ -12,6 +12,7 @@ use std::time::Duration;
 use crate::policy::grant::Origin;
 use crate::policy::limits::Limits;
 use crate::policy::network::{CONNECTIONS, HostGrant, IDLE_TIMEOUT, LocalGrant, Network, RATE};
+use crate::policy::requests::{Permission, ServerRequests};
 use crate::policy::tools::{Rate, Tools, UnknownFields};
 use crate::policy::{
     Arguments, Audit, Home, MIN_LANDLOCK_ABI, OnFailure, PathArguments, Pins, Protocol, Require, Requirement,
@@ -24,7 +25,7 @@ use crate::profile::network::{Section, settle_hosts, settle_local, settle_socket
 use crate::profile::problem::Problem;
 use crate::profile::schema::Layer;
 use crate::profile::tool_laws::{self, Within};
-use crate::profile::tree::Sourced;
+use crate::profile::tree::{Maybe, Sourced};
 
 const GIB: u64 = 1 << 30;
 
@@ -144,6 +145,21 @@ impl Scalars<'_> {
                 |fields| *fields == UnknownFields::Allow,
                 UnknownFields::Reject,
             ),
+            server_requests: self.server_requests(),
+        }
+    }
+
+    fn server_requests(&mut self) -> ServerRequests {
+        let mut permission = |key: &str, field: fn(&Layer) -> &Maybe<bool>, default: Permission| {
+            let key = format!("protocol.server_requests.{key}");
+            self.chosen(&key, |layer| field(layer).as_ref(), |allowed| *allowed)
+                .map_or(default, |chosen| Permission { allowed: chosen.value, origin: Some(chosen.origin) })
+        };
+        let ServerRequests { roots, elicitation, sampling } = ServerRequests::default();
+        ServerRequests {
+            roots: permission("roots", |layer| &layer.ask_roots, roots),
+            elicitation: permission("elicitation", |layer| &layer.ask_elicitation, elicitation),
+            sampling: permission("sampling", |layer| &layer.ask_sampling, sampling),
         }
     }
 

@@ -52,6 +52,9 @@ pub(super) struct Layer {
     pub stdout: Maybe<Stdout>,
     pub unknown_fields: Maybe<UnknownFields>,
     pub pins: Maybe<Pins>,
+    pub ask_roots: Maybe<bool>,
+    pub ask_elicitation: Maybe<bool>,
+    pub ask_sampling: Maybe<bool>,
     pub arguments: Maybe<Arguments>,
     pub stderr: Maybe<bool>,
     pub sync: Maybe<Sync>,
@@ -197,8 +200,23 @@ fn protocol(mut table: Table<'_>, layer: &mut Layer) {
     layer.unknown_fields = tool_keys::unknown_fields(&mut table);
     layer.pins =
         table.choice("pins", &[("enforce", Pins::Enforce), ("warn", Pins::Warn), ("off", Pins::Off)]);
-    unenforced::protocol(&mut table);
+    if let Some(mut requests) = table.table("server_requests") {
+        layer.ask_roots = permission(&mut requests, "roots");
+        layer.ask_elicitation = permission(&mut requests, "elicitation");
+        layer.ask_sampling = permission(&mut requests, "sampling");
+        requests.finish();
+    }
     table.finish();
+}
+
+fn permission(table: &mut Table<'_>, key: &'static str) -> Maybe<bool> {
+    let found = table.choice(key, &[("allow", Some(true)), ("ask", None), ("deny", Some(false))])?;
+    if found.value.is_none() {
+        let what = format!("`protocol.server_requests.{key} = \"ask\"`");
+        let help = "write \"allow\" (the client asks its user before it answers) or \"deny\"";
+        unenforced::report_with(table.reading(), found.origin.clone(), &what, help);
+    }
+    Some(Sourced { value: found.value?, origin: found.origin })
 }
 
 fn audit(mut table: Table<'_>, layer: &mut Layer, env: Environment) {

@@ -17,19 +17,6 @@ pub(super) fn report_with(reading: &Reading<'_>, origin: Origin, what: &str, hel
     reading.report(Problem::new(origin, format!("{what} is not enforced by this version")).help(help));
 }
 
-/// The keys of `[protocol]` besides the framing limits and `stdout`.
-pub(super) fn protocol(table: &mut Table<'_>) {
-    let reading = table.reading();
-    let Some(node) = table.get("server_requests") else { return };
-    let Some(mut requests) = table.as_table("server_requests", node) else { return };
-    for key in ["roots", "elicitation", "sampling"] {
-        if let Some(found) = requests.choice(key, &[("allow", ()), ("ask", ()), ("deny", ())]) {
-            report(reading, found.origin, &format!("`protocol.server_requests.{key}`"));
-        }
-    }
-    requests.finish();
-}
-
 /// `[confirm]`.
 pub(super) fn confirm(mut table: Table<'_>) {
     let reading = table.reading();

@@ -9,13 +9,16 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use crate::event::{Direction, Outcome};
-use crate::jsonrpc::{Body, Class, Id, Invocation, Message, Outline, Payload, ScanError, frame, scan};
+use crate::jsonrpc::{
+    Body, Class, Id, Invocation, Message, Outline, Payload, Reply, Response, ScanError, frame, scan,
+};
 use crate::mcp::answer;
 use crate::mcp::gate::{Admitted, Judgement};
 use crate::mcp::pending::{Asked, Call};
 use crate::mcp::refusal::Refusal;
+use crate::policy::reason::Reason;
 use crate::relay::Notice;
-use crate::relay::pump::{Action, Side};
+use crate::relay::pump::{Action, Side, batch_of};
 use crate::relay::record::Ending;
 use crate::relay::shared::Shared;
 
@@ -32,18 +35,19 @@ impl FromClient {
         FromClient { shared, max_message, server_gone: false }
     }
 
-    /// Judges, admits and records one message.
-    fn pass(&self, message: &Message<'_>) -> Result<(), Refusal> {
-        let (admitted, listed) = {
+    /// Judges, admits and records one message; its text, where the server may not see what the client wrote.
+    fn pass(&self, message: &Message<'_>) -> Result<Option<String>, Refusal> {
+        let (admitted, listed, rewritten) = {
             let now = Instant::now();
             let mut gate = self.shared.gate();
             match gate.judge_client(message, now) {
                 Judgement::Refuse(refusal) => return Err(refusal),
                 Judgement::Pass(permit) => {
                     let listed = message.tool().is_some_and(|tool| gate.is_listed(&tool));
+                    let rewritten = gate.rewrite(message)?;
                     let admitted = gate.admit(permit, message, now);
                     self.shared.alarm.follow(&gate);
-                    (admitted, listed)
+                    (admitted, listed, rewritten)
                 }
             }
         };
@@ -56,10 +60,19 @@ impl FromClient {
                 let _ = self.shared.call_ends(&call, Ending::silent(Outcome::Cancelled));
                 Ok(())
             }
+            (Body::Response(response), Admitted::Answers(asking)) if asking.kind.is_told() => {
+                let outcome = match response.reply {
+                    Reply::Result { .. } => "ok",
+                    Reply::Error { .. } => "rpc_error",
+                };
+                // The server waits for it, and learns nothing that the log must tell first: a failure was told to the session.
+                let _ = self.shared.record.request_ends(&asking, outcome, rewritten.roots, message.raw.len());
+                Ok(())
+            }
             (Body::Request(..), _) => self.shared.record.ready(),
             _ => Ok(()),
         };
-        written.map_err(|unwritable| {
+        written.map(|()| rewritten.text).map_err(|unwritable| {
             if let Body::Request(id, _) = &message.body {
                 self.shared.gate().withdraw(id.key());
             }
@@ -77,11 +90,30 @@ impl FromClient {
                     self.error(Some(id), refusal, None, event.as_deref())
                 }
             }),
-            Body::Notification(_) | Body::Response(_) => {
+            Body::Notification(_) => {
                 self.denied(message, refusal);
                 None
             }
+            Body::Response(response) => {
+                self.denied(message, refusal);
+                self.end_asking(response, refusal);
+                None
+            }
         }
+    }
+
+    /// The server is told that there is no answer to what it asked, when the client's cannot be passed on.
+    fn end_asking(&self, response: &Response<'_>, refusal: &Refusal) {
+        let Some(id) = &response.id else { return };
+        if matches!(
+            refusal.denial.reason,
+            Reason::MessageUnasked | Reason::MessageLate | Reason::MessageDirection
+        ) {
+            return;
+        }
+        let Some(asking) = self.shared.gate().settle(id.key()) else { return };
+        let _ = self.shared.record.request_ends(&asking, "denied", None, 0);
+        self.shared.refuse_server(id, refusal);
     }
 
     fn refuse_call(
@@ -139,9 +171,17 @@ impl FromClient {
                 .filter_map(|(message, refusal)| self.refuse(message, refusal.as_ref().unwrap_or(&others)));
             return array(answers.collect());
         }
-        let failed =
-            messages.iter().enumerate().find_map(|(n, message)| Some((n, self.pass(message).err()?)));
-        let Some((admitted, refusal)) = failed else { return Action::FORWARD };
+        let mut texts = Vec::with_capacity(messages.len());
+        let failed = messages.iter().enumerate().find_map(|(n, message)| match self.pass(message) {
+            Ok(text) => {
+                texts.push(text);
+                None
+            }
+            Err(refusal) => Some((n, refusal)),
+        });
+        let Some((admitted, refusal)) = failed else {
+            return batch_of(messages, &texts).map_or(Action::FORWARD, Action::rewritten);
+        };
         let answers = messages.iter().enumerate().filter_map(|(n, message)| {
             if n < admitted { self.revoke(message, &refusal) } else { self.refuse(message, &refusal) }
         });
@@ -223,7 +263,8 @@ impl Side for FromClient {
         let limits = shared.gate().limits();
         match scan(content, limits) {
             Ok(Payload::Single(message)) => match self.pass(&message) {
-                Ok(()) => Action::FORWARD,
+                Ok(None) => Action::FORWARD,
+                Ok(Some(text)) => Action::rewritten(text),
                 Err(refusal) => Action::instead(self.refuse(&message, &refusal)),
             },
             Ok(Payload::Batch(messages)) => self.batch(&messages),

@@ -1,6 +1,6 @@
 //! Calls that take too long: a fourth plain thread, which sleeps until the next deadline of the gate.
 //!
-//! It is started only where the profile has a time-out. Nobody wakes it for a call that is
+//! It also says what waits for a server that did not read. Nobody wakes it for a call that is
 //! answered in time. What it says to the server goes through [`ServerIn::say`](crate::relay::shared::ServerIn::say), which never
 //! waits for a server that does not read, and never writes into the middle of a message.
 

@@ -1,4 +1,5 @@
-//! How many of the server's bad lines are written down one by one: a flood is counted instead.
+//! How many of something are dealt with one by one: a flood is counted instead. By default the server's bad lines, as
+//! many as are written down.
 
 use std::time::{Duration, Instant};
 
@@ -10,6 +11,8 @@ const EACH: Duration = Duration::from_millis(50);
 /// A token bucket, and the count of what did not fit.
 #[derive(Debug)]
 pub(super) struct Meter {
+    burst: u32,
+    each: Duration,
     tokens: u32,
     /// Up to when tokens were given.
     given: Instant,
@@ -18,16 +21,26 @@ pub(super) struct Meter {
 
 impl Meter {
     pub(super) fn new(now: Instant) -> Self {
-        Meter { tokens: BURST, given: now, lost: 0 }
+        Meter::with(BURST, EACH, now)
+    }
+
+    /// So many may come at once, and one more each time that this has passed.
+    pub(super) fn with(burst: u32, each: Duration, now: Instant) -> Self {
+        Meter { burst, each, tokens: burst, given: now, lost: 0 }
+    }
+
+    /// Whether nothing has come for so long that all may come at once again, after the last one.
+    pub(super) fn is_rested(&self) -> bool {
+        self.tokens + 1 >= self.burst
     }
 
     /// Whether a line is written down; then also how many were not since the last that was.
     pub(super) fn admit(&mut self, now: Instant) -> Option<u64> {
-        let due = now.saturating_duration_since(self.given).as_millis() / EACH.as_millis();
-        let due = u32::try_from(due).unwrap_or(u32::MAX).min(BURST);
+        let due = now.saturating_duration_since(self.given).as_micros() / self.each.as_micros().max(1);
+        let due = u32::try_from(due).unwrap_or(u32::MAX).min(self.burst);
         if due > 0 {
-            self.tokens = (self.tokens + due).min(BURST);
-            self.given = if self.tokens == BURST { now } else { self.given + EACH * due };
+            self.tokens = (self.tokens + due).min(self.burst);
+            self.given = if self.tokens == self.burst { now } else { self.given + self.each * due };
         }
         match self.tokens.checked_sub(1) {
             Some(left) => {

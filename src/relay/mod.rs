@@ -1,5 +1,5 @@
 //! The stdio relay: three plain threads that pass lines on, and ask the gate about each; a fourth that ends calls that take
-//! too long, where the profile has a time-out.
+//! too long, and says to the server what waits until it reads.
 //!
 //! Client to server, server to client, and stderr each have a thread that blocks in read(2) and write(2). That is not
 //! for lack of an async runtime: O_NONBLOCK may not be set on the inherited stdin and stdout, a hop between threads
@@ -15,6 +15,7 @@ mod complaints;
 mod deadline;
 mod excerpt;
 mod meter;
+mod notifications;
 pub mod pinned;
 mod pins;
 mod pipe;
@@ -47,6 +48,7 @@ use crate::relay::alarm::Alarm;
 use crate::relay::client::FromClient;
 use crate::relay::complaints::Complaints;
 use crate::relay::meter::Meter;
+use crate::relay::notifications::Notifications;
 use crate::relay::pinned::Store;
 use crate::relay::record::{Ending, Recorder};
 use crate::relay::server::FromServer;
@@ -166,8 +168,8 @@ pub enum Error {
 pub struct Relay {
     shared: Arc<Shared>,
     threads: Vec<JoinHandle<()>>,
-    /// Ends calls that take too long, where the profile has a time-out.
-    watch: Option<JoinHandle<()>>,
+    /// Ends calls that take too long, and says to the server what waits until it reads.
+    watch: JoinHandle<()>,
 }
 
 /// Starts relaying.
@@ -185,11 +187,11 @@ pub fn start(
     if let Some(Pinning { known, server, enforce, .. }) = &settings.pins {
         gate.watch(Watch::new(server, *enforce, known.clone()));
     }
-    let has_timeouts = gate.has_timeouts();
     let shared = Arc::new(Shared {
         gate: Mutex::new(gate),
         record: Recorder::new(emitter, &settings.audit, notices.clone()),
         meter: Mutex::new(Meter::new(Instant::now())),
+        notifications: Mutex::new(Notifications::new(Instant::now())),
         server: ServerIn::new(File::from(ends.server_in), client_out.try_clone()?)?,
         client: ClientOut::new(client_out),
         stderr: Stderr::new(File::from(ends.client_err)),
@@ -232,7 +234,7 @@ pub fn start(
         }
         shared.notify(Notice::ServerStderrClosed);
     })?);
-    let watch = has_timeouts.then(|| spawn("relay-time", &shared, deadline::watch)).transpose()?;
+    let watch = spawn("relay-time", &shared, deadline::watch)?;
     Ok(Relay { shared, threads, watch })
 }
 
@@ -276,6 +278,7 @@ impl Relay {
             .fold(Ok(()), Result::and);
         let lost = self.shared.meter().take_lost();
         self.shared.record.lost(lost);
+        self.shared.record.lost_notifications(self.shared.notifications().take_lost());
         ended.and(self.shared.record.flush())
     }
 
@@ -288,6 +291,6 @@ impl Relay {
         }
         shared.close();
         shared.alarm.wake();
-        let _ = watch.map(JoinHandle::join);
+        let _ = watch.join();
     }
 }

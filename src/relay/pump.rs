@@ -11,8 +11,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use nix::poll::{PollFlags, PollTimeout};
 use std::os::fd::AsFd;
 
-use crate::jsonrpc::Outline;
 use crate::jsonrpc::frame::{Frame, Framer};
+use crate::jsonrpc::{Message, Outline};
 use crate::relay::pipe;
 
 /// How long a direction is silent before it gives the memory of a large message back.
@@ -23,18 +23,35 @@ const IDLE_MS: u16 = 1000;
 pub(super) struct Action {
     /// Its bytes go on.
     pub(super) forward: bool,
+    /// This goes on in its place, without a line end.
+    pub(super) text: Option<String>,
     /// The client is told this, without a line end.
     pub(super) answer: Option<String>,
 }
 
 impl Action {
-    pub(super) const FORWARD: Action = Action { forward: true, answer: None };
-    pub(super) const DROP: Action = Action { forward: false, answer: None };
+    pub(super) const FORWARD: Action = Action { forward: true, text: None, answer: None };
+    pub(super) const DROP: Action = Action { forward: false, text: None, answer: None };
 
     /// The line goes no further.
     pub(super) fn instead(answer: Option<String>) -> Self {
-        Action { forward: false, answer }
+        Action { forward: false, text: None, answer }
     }
+
+    /// Another text goes on.
+    pub(super) fn rewritten(text: String) -> Self {
+        Action { forward: false, text: Some(text), answer: None }
+    }
+}
+
+/// The text of a batch, with other texts where there are some; `None`: it stays as it is.
+pub(super) fn batch_of(messages: &[Message<'_>], texts: &[Option<String>]) -> Option<String> {
+    if texts.iter().all(Option::is_none) {
+        return None;
+    }
+    let pieces: Vec<&str> =
+        messages.iter().zip(texts).map(|(message, text)| text.as_deref().unwrap_or(message.raw)).collect();
+    Some(format!("[{}]", pieces.join(",")))
 }
 
 /// What differs between the directions.
@@ -96,6 +113,10 @@ fn while_lines(framer: &mut Framer, side: &mut impl Side, at_end: bool) -> io::R
         if !run.is_empty() {
             side.forward(framer.bytes(std::mem::take(&mut run)))?;
         }
+        if let Some(mut text) = action.text {
+            text.push('\n');
+            side.forward(text.as_bytes())?;
+        }
         if let Some(answer) = action.answer {
             side.answer(answer)?;
         }
@@ -135,6 +156,7 @@ mod tests {
             match line.first() {
                 Some(b'!') => Action::DROP,
                 Some(b'?') => Action::instead(Some("answer".into())),
+                Some(b'=') => Action::rewritten("other".into()),
                 Some(b'*') => panic!("as the test wants"),
                 _ => Action::FORWARD,
             }
@@ -166,6 +188,7 @@ mod tests {
     #[test]
     fn order_is_kept_and_neighbours_go_together() {
         assert_eq!(pumped(b"a\nb\r\n\n?\nc\n!\nd\ne"), ["a\nb\r\n\n", "answer", "c\n", "d\n", "e"]);
+        assert_eq!(pumped(b"a\n=x\nb\n"), ["a\n", "other\n", "b\n"]);
     }
 
     #[test]

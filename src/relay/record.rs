@@ -11,9 +11,11 @@ use tokio::sync::mpsc::UnboundedSender;
 
 use crate::event::{
     AuditDegraded, AuditLost, CallEnd, CallStart, Direction, Emitter, Event, MessageDenied, Outcome,
-    PinDifference, StderrLine, StdoutNoise, ToolChanged, ToolDefined, ToolMismatch, Unwritable,
+    PinDifference, RequestEnd, RequestStart, StderrLine, StdoutNoise, ToolChanged, ToolDefined, ToolMismatch,
+    Unwritable,
 };
-use crate::jsonrpc::{Id, Invocation};
+use crate::jsonrpc::{Id, Invocation, Raw};
+use crate::mcp::ask::Asking;
 use crate::mcp::mismatch::Mismatch;
 use crate::mcp::pending::Call;
 use crate::mcp::pins::watch::Note;
@@ -249,6 +251,51 @@ impl Recorder {
         .map(drop)
     }
 
+    /// The server asks something of the client, and it will be passed on. `id` is JSON text: of a request its id, of what a
+    /// result asks for its key.
+    pub(super) fn request_begins(
+        &self,
+        request: u64,
+        id: &str,
+        method: &str,
+        params: Option<&str>,
+        bytes: usize,
+    ) -> Result<(), Unwritable> {
+        let recorded = match self.arguments {
+            Arguments::Redacted | Arguments::Full => params.map(|raw| self.emitter.redact().arguments(raw)),
+            Arguments::Shape => RawValue::from_string(shape::shape(params.map(Raw))).ok(),
+            Arguments::None => None,
+        };
+        self.emit(&Event::RequestStart(Box::new(RequestStart {
+            request,
+            id: RawValue::from_string(id.to_owned()).unwrap_or_else(|_| RawValue::NULL.to_owned()),
+            method: method.to_owned(),
+            params: recorded,
+            bytes: bytes as u64,
+        })))
+        .map(drop)
+    }
+
+    /// The client answered what the server asked, or the server took it back.
+    pub(super) fn request_ends(
+        &self,
+        asking: &Asking,
+        outcome: &'static str,
+        roots: Option<(u64, u64)>,
+        bytes: usize,
+    ) -> Result<(), Unwritable> {
+        self.emit(&Event::RequestEnd(RequestEnd {
+            request: asking.number,
+            method: asking.method.clone(),
+            outcome,
+            shown: roots.map(|(shown, _)| shown),
+            hidden: roots.map(|(_, hidden)| hidden),
+            duration_us: u64::try_from(asking.started.elapsed().as_micros()).unwrap_or(u64::MAX),
+            bytes: bytes as u64,
+        }))
+        .map(drop)
+    }
+
     /// A message was refused; `<session>:<seq>` of the line that says so, when it could be written.
     pub(super) fn denied(
         &self,
@@ -303,6 +350,11 @@ impl Recorder {
     /// Lines of the server's stderr that were passed on without a line each.
     pub(super) fn lost_stderr(&self, count: u64) {
         self.lost_of("lines of the server's stderr, beyond the rate at which each is recorded", count);
+    }
+
+    /// Notifications and requests of the server's that were dropped in a flood.
+    pub(super) fn lost_notifications(&self, count: u64) {
+        self.lost_of("notifications and requests of the server's that were dropped in a flood", count);
     }
 
     fn lost_of(&self, reason: &str, count: u64) {

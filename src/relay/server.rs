@@ -9,18 +9,22 @@ use std::time::Instant;
 
 use crate::event::{Direction, Outcome, WINDOW, text};
 use crate::jsonrpc::{
-    Body, Class, Message, Outline, Payload, Reply, Response, ScanError, TOOLS_LIST, frame, scan,
+    Body, Class, Id, Invocation, Message, Outline, Payload, Reply, Response, ScanError, TOOLS_LIST, frame,
+    replaced, scan,
 };
 use crate::mcp::answer;
+use crate::mcp::ask::Input;
 use crate::mcp::catalog::{Hidden, Listing};
-use crate::mcp::gate::{Arrival, Judgement};
+use crate::mcp::gate::{Arrival, Judgement, Permit};
 use crate::mcp::pending::{Asked, Call, Request};
 use crate::mcp::refusal::Refusal;
 use crate::mcp::visible::visible;
 use crate::policy::Stdout;
+use crate::policy::reason::Reason;
 use crate::relay::excerpt::Excerpts;
+use crate::relay::notifications::{Flow, LONGEST};
 use crate::relay::pins;
-use crate::relay::pump::{Action, Side};
+use crate::relay::pump::{Action, Side, batch_of};
 use crate::relay::record::Ending;
 use crate::relay::shared::Shared;
 
@@ -32,6 +36,14 @@ struct Withheld {
     refusal: Refusal,
     /// What waited for it.
     request: Option<Request>,
+    /// It is one of many, of which nothing more is told.
+    silent: bool,
+}
+
+impl Withheld {
+    fn of(refusal: Refusal, request: Option<Request>) -> Box<Self> {
+        Box::new(Withheld { refusal, request, silent: false })
+    }
 }
 
 /// This direction.
@@ -49,56 +61,121 @@ impl FromServer {
 
     /// Judges one message and records what it ends; its text, where that is not what the server wrote.
     fn pass(&self, message: &Message<'_>) -> Result<Option<String>, Box<Withheld>> {
-        let (Arrival { request, listing }, reply) = {
+        let (Arrival { request, listing, inputs }, reply) = {
             let mut gate = self.shared.gate();
             match (gate.judge_server(message), &message.body) {
                 (Judgement::Refuse(refusal), body) => {
                     if let Body::Response(Response { id: Some(id), .. }) = body {
                         gate.withdraw(id.key());
                     }
-                    return Err(Box::new(Withheld { refusal, request: None }));
+                    return Err(Withheld::of(refusal, None));
                 }
                 (Judgement::Pass(permit), Body::Response(response)) => {
                     let Some(arrival) = gate.arrive(permit, response) else { return Ok(None) };
                     (arrival, response.reply)
                 }
-                (Judgement::Pass(permit), Body::Request(id, _)) => {
-                    gate.asks(permit, id);
-                    return Ok(None);
+                (Judgement::Pass(permit), Body::Request(id, invocation)) => {
+                    drop(gate);
+                    return self.ask(permit, id, invocation, message.raw.len());
                 }
-                (Judgement::Pass(_), Body::Notification(_)) => return Ok(None),
+                (Judgement::Pass(_), Body::Notification(invocation)) => {
+                    drop(gate);
+                    return self.hear(invocation, message.raw.len());
+                }
             }
         };
         let listing = match listing {
             Ok(listing) => listing,
-            Err(refusal) => return Err(Box::new(Withheld { refusal, request: Some(request) })),
+            Err(refusal) => return Err(Withheld::of(refusal, Some(request))),
         };
         if matches!(request.asked, Asked::Tools(_) | Asked::Initialize)
             && let Err(refusal) = pins::settle(&self.shared)
         {
-            return Err(Box::new(Withheld { refusal, request: Some(request) }));
+            return Err(Withheld::of(refusal, Some(request)));
         }
         self.tell_hidden(&listing, message.raw.len());
+        for input in &inputs {
+            let number = self.shared.gate().number_request();
+            let Input { key, method, params } = input;
+            let written =
+                self.shared.record.request_begins(number, key, method, params.as_deref(), message.raw.len());
+            if let Err(unwritable) = written {
+                let refusal = Refusal::unwritable(&unwritable.detail);
+                return Err(Withheld::of(refusal, Some(request)));
+            }
+        }
         if let Asked::Call(Call { tool, .. }) | Asked::Task { tool, .. } = &request.asked
             && let Some(refusal) = self.shared.gate().refuse_result(tool, message.raw.len())
         {
-            return Err(Box::new(Withheld { refusal, request: Some(request) }));
+            return Err(Withheld::of(refusal, Some(request)));
         }
         let Asked::Call(call) = &request.asked else {
-            return Ok(listing.result.map(|result| instead(message, reply, &result)));
+            return Ok(listing.result.map(|result| instead(message, reply, result)));
         };
         let (outcome, error_code) = match reply {
             Reply::Result { is_error: false, .. } => (Outcome::Ok, None),
             Reply::Result { is_error: true, .. } => (Outcome::ToolError, None),
-            Reply::Error { code } => (Outcome::RpcError, code),
+            Reply::Error { code, .. } => (Outcome::RpcError, code),
         };
         let ending = Ending { outcome, error_code, bytes: message.raw.len(), reason: None };
         match self.shared.call_ends(call, ending) {
             Ok(()) => Ok(None),
             Err(unwritable) => {
                 let refusal = Refusal::unwritable(&unwritable.detail);
-                Err(Box::new(Withheld { refusal, request: Some(request) }))
+                Err(Withheld::of(refusal, Some(request)))
             }
+        }
+    }
+
+    /// A request goes to the client, unless there are too many or it cannot be recorded.
+    fn ask(
+        &self,
+        permit: Permit,
+        id: &Id<'_>,
+        invocation: &Invocation<'_>,
+        bytes: usize,
+    ) -> Result<Option<String>, Box<Withheld>> {
+        let now = Instant::now();
+        let withheld = |refusal| Err(Withheld::of(refusal, None));
+        match self.shared.notifications().request(now) {
+            Flow::On(lost) => self.shared.record.lost_notifications(lost),
+            Flow::First | Flow::Over => return withheld(Refusal::many_requests()),
+        }
+        let Some(number) = self.shared.gate().asks(permit, id, invocation, now) else { return Ok(None) };
+        let params = invocation.params.raw.map(|raw| raw.0);
+        match self.shared.record.request_begins(number, id.raw(), &invocation.method, params, bytes) {
+            Ok(()) => Ok(None),
+            Err(unwritable) => {
+                self.shared.gate().settle(id.key());
+                withheld(Refusal::unwritable(&unwritable.detail))
+            }
+        }
+    }
+
+    /// A notification goes to the client, unless it is too long, one of a flood, or says what an answer may not.
+    fn hear(&self, invocation: &Invocation<'_>, bytes: usize) -> Result<Option<String>, Box<Withheld>> {
+        let withheld = |refusal| Err(Withheld::of(refusal, None));
+        let flow = self.shared.notifications().notification(&invocation.method, Instant::now());
+        match flow {
+            Flow::On(lost) => self.shared.record.lost_notifications(lost),
+            Flow::First => return withheld(Refusal::flood()),
+            Flow::Over => {
+                return Err(Box::new(Withheld { refusal: Refusal::flood(), request: None, silent: true }));
+            }
+        }
+        let is_result = invocation.method.starts_with("notifications/tasks");
+        if bytes as u64 > LONGEST && !is_result {
+            return withheld(Refusal::long_notification(bytes as u64, LONGEST));
+        }
+        let heard = self.shared.gate().hear(invocation, bytes);
+        match heard {
+            Ok(Some(asking)) => {
+                // To take something back is never refused.
+                let _ = self.shared.record.request_ends(&asking, "cancelled", None, 0);
+                Ok(None)
+            }
+            Ok(None) => Ok(None),
+            Err(refusal) => withheld(refusal),
         }
     }
 
@@ -127,7 +204,7 @@ impl FromServer {
         };
         let mut texts = Vec::with_capacity(messages.len());
         let refused = match messages.iter().find_map(judged) {
-            Some(refusal) => Some((0, Withheld { refusal, request: None })),
+            Some(refusal) => Some((0, *Withheld::of(refusal, None))),
             None => messages.iter().enumerate().find_map(|(n, message)| match self.pass(message) {
                 Ok(text) => {
                     texts.push(text);
@@ -136,10 +213,14 @@ impl FromServer {
                 Err(withheld) => Some((n, *withheld)),
             }),
         };
-        let Some((first, Withheld { refusal, request })) = refused else {
-            return batch_of(messages, &texts);
+        let Some((first, Withheld { refusal, request, silent })) = refused else {
+            let text = batch_of(messages, &texts);
+            return text.map_or(Action::FORWARD, |text| Action::instead(Some(text)));
         };
-        self.dropped((None, None), &refusal, content);
+        if !silent {
+            self.dropped((None, None), &refusal, content);
+        }
+        messages.iter().for_each(|message| self.refuse_asking(message, &refusal));
         let waiting = messages.iter().skip(first).filter_map(|message| match &message.body {
             Body::Response(response) => self.shared.gate().withdraw(response.id.as_ref()?.key()),
             _ => None,
@@ -178,6 +259,16 @@ impl FromServer {
         }
     }
 
+    /// Tells the server that its request is refused, where it can be told from an answer to another one. In the modern
+    /// era there is no such answer.
+    fn refuse_asking(&self, message: &Message<'_>, refusal: &Refusal) {
+        let Body::Request(id, _) = &message.body else { return };
+        let is_taken = self.shared.gate().is_asked(id.key());
+        if !is_taken && refusal.denial.reason != Reason::MessageDirection {
+            self.shared.refuse_server(id, refusal);
+        }
+    }
+
     /// A message that goes no further, and that nobody waits for.
     fn dropped(&self, what: (Option<String>, Option<String>), refusal: &Refusal, content: &[u8]) {
         self.metered(|| {
@@ -211,7 +302,7 @@ impl FromServer {
         if !told {
             self.shared.record.pass_over(&mut excerpts, content);
         }
-        Action { forward: relaxed, answer: None }
+        if relaxed { Action::FORWARD } else { Action::DROP }
     }
 
     /// Runs `tell` at the rate at which lines are told one by one, and counts them beyond.
@@ -276,23 +367,9 @@ impl FromServer {
 }
 
 /// A message with another result; all other bytes as they were.
-fn instead(message: &Message<'_>, reply: Reply<'_>, result: &str) -> String {
+fn instead(message: &Message<'_>, reply: Reply<'_>, result: String) -> String {
     let Reply::Result { raw, .. } = reply else { return message.raw.to_owned() };
-    // The result is a piece of the message.
-    let start = raw.0.as_ptr().addr() - message.raw.as_ptr().addr();
-    let (before, rest) = message.raw.split_at(start);
-    let after = rest.get(raw.0.len()..).unwrap_or_default();
-    format!("{before}{result}{after}")
-}
-
-/// A batch, with other texts where there are some.
-fn batch_of(messages: &[Message<'_>], texts: &[Option<String>]) -> Action {
-    if texts.iter().all(Option::is_none) {
-        return Action::FORWARD;
-    }
-    let pieces: Vec<&str> =
-        messages.iter().zip(texts).map(|(message, text)| text.as_deref().unwrap_or(message.raw)).collect();
-    Action::instead(Some(format!("[{}]", pieces.join(","))))
+    replaced(message.raw, &[(raw, result)])
 }
 
 /// Whether no reader finds a message in a line that is none: wherever one might begin to read (after what some take
@@ -320,11 +397,14 @@ impl Side for FromServer {
                 Ok(None) => Action::FORWARD,
                 Ok(Some(text)) => Action::instead(Some(text)),
                 Err(withheld) => match *withheld {
-                    Withheld { refusal, request: Some(request) } => {
+                    Withheld { refusal, request: Some(request), .. } => {
                         Action::instead(self.withhold(request, &refusal, content.len() as u64))
                     }
-                    Withheld { refusal, request: None } => {
-                        self.dropped((message.method().map(str::to_owned), None), &refusal, content);
+                    Withheld { refusal, request: None, silent } => {
+                        if !silent {
+                            self.dropped((message.method().map(str::to_owned), None), &refusal, content);
+                        }
+                        self.refuse_asking(&message, &refusal);
                         Action::DROP
                     }
                 },

@@ -12,20 +12,28 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, Tr
 use tokio::sync::mpsc::UnboundedSender;
 
 use crate::event::Unwritable;
+use crate::jsonrpc::Id;
+use crate::mcp::answer;
 use crate::mcp::gate::Gate;
 use crate::mcp::pending::Call;
+use crate::mcp::refusal::Refusal;
 use crate::policy::calls::Deeds;
 use crate::relay::alarm::Alarm;
 use crate::relay::meter::Meter;
+use crate::relay::notifications::Notifications;
 use crate::relay::pinned::Store;
 use crate::relay::record::{Ending, Recorder};
 use crate::relay::stderr::Stderr;
 use crate::relay::{Notice, pipe};
 
+/// Lines of ours that wait for a server to read.
+const MAX_UNSAID: usize = 10_000;
+
 pub(super) struct Shared {
     pub(super) gate: Mutex<Gate>,
     pub(super) record: Recorder,
     pub(super) meter: Mutex<Meter>,
+    pub(super) notifications: Mutex<Notifications>,
     pub(super) client: ClientOut,
     pub(super) server: ServerIn,
     pub(super) stderr: Stderr,
@@ -44,6 +52,17 @@ impl Shared {
 
     pub(super) fn meter(&self) -> MutexGuard<'_, Meter> {
         self.meter.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn notifications(&self) -> MutexGuard<'_, Notifications> {
+        self.notifications.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Tells the server that its request is refused.
+    pub(super) fn refuse_server(&self, id: &Id<'_>, refusal: &Refusal) {
+        let code = answer::code(refusal, None);
+        self.server.say(answer::refused_to_server(id.raw(), refusal.denial.reason, code).into_bytes());
+        self.alarm.wake();
     }
 
     /// For the time of one message; `None` when the session has ended.
@@ -134,9 +153,14 @@ impl ServerIn {
         written
     }
 
-    /// A line of ours, its line end included: said as soon as it can be.
+    /// A line of ours, its line end included: said as soon as it can be. To a server that does not read, no more is said
+    /// than [`MAX_UNSAID`] lines.
     pub(super) fn say(&self, line: Vec<u8>) {
-        self.unsaid().push_back(line);
+        let mut unsaid = self.unsaid();
+        if unsaid.len() < MAX_UNSAID {
+            unsaid.push_back(line);
+        }
+        drop(unsaid);
         self.settle();
     }
 

@@ -15,6 +15,7 @@ use crate::event::redact::Unchanged;
 use crate::event::{Emitter, Event, Redact, Sink, Unwritable};
 use crate::mcp::arguments::ground::bare;
 use crate::policy::grant::Origin;
+use crate::policy::requests::ServerRequests;
 use crate::policy::tools::{ToolDefault, ToolPattern, Tools, UnknownFields};
 use crate::policy::{Arguments, Audit, OnFailure, Protocol, Stdout, Sync};
 use crate::relay::{Ends, Notice, Relay, Settings, start};
@@ -80,6 +81,7 @@ fn settings() -> Settings {
             max_depth: 64,
             stdout: Stdout::Strict,
             unknown_fields: UnknownFields::Reject,
+            server_requests: ServerRequests::default(),
         },
         audit: Audit {
             arguments: Arguments::Shape,
@@ -231,7 +233,7 @@ const DONE: &str = r#"{"jsonrpc":"2.0","method":"notifications/progress"}"#;
 fn a_session_passes_byte_for_byte() {
     let mut between = Between::new();
     for line in [
-        r#"{ "method":"initialize", "id" : 0.0, "jsonrpc":"2.0", "params":{"protocolVersion":"2025-11-25","x":1.50} }"#,
+        r#"{ "method":"initialize", "id" : 0.0, "jsonrpc":"2.0", "params":{"protocolVersion":"2025-11-25","x":1.50,"capabilities":{"roots":{}}} }"#,
         "",
         "  ",
         "{\"jsonrpc\":\"2.0\",\"method\":\"notifications/initialized\"}\r",
@@ -248,7 +250,8 @@ fn a_session_passes_byte_for_byte() {
         between.passes_to_client(line);
     }
     between.passes_to_server(r#"{"jsonrpc":"2.0","id":1,"result":{"roots":[]}}"#);
-    assert_eq!(between.ends(), (String::new(), String::new(), vec![]));
+    let recorded = vec![json!(["request.start"]), json!(["request.end", "ok"])];
+    assert_eq!(between.ends(), (String::new(), String::new(), recorded));
 }
 
 #[test]
@@ -553,8 +556,16 @@ fn in_the_modern_era_servers_ask_nothing() {
     assert!(denied.contains(&json!(["message.denied", "client_to_server", "message.direction"])));
 
     let mut legacy = Between::new();
-    legacy.passes_to_server(r#"{"jsonrpc":"2.0","id":0,"method":"initialize","params":{}}"#);
-    legacy.passes_to_client(request);
+    legacy.passes_to_server(
+        r#"{"jsonrpc":"2.0","id":0,"method":"initialize","params":{"capabilities":{"roots":{}}}}"#,
+    );
+    legacy.passes_to_client(r#"{"jsonrpc":"2.0","id":0,"result":{}}"#);
+    legacy.passes_to_client(r#"{"jsonrpc":"2.0","id":1,"method":"roots/list"}"#);
+    legacy.passes_to_client(r#"{"jsonrpc":"2.0","id":2,"method":"ping"}"#);
+    legacy.server_sends(r#"{"jsonrpc":"2.0","id":3,"method":"sampling/createMessage","params":{}}"#);
+    let refused: Value = serde_json::from_str(&legacy.server_gets()).unwrap();
+    assert_eq!((&refused["id"], &refused["error"]["code"]), (&json!(3), &json!(-31_000)));
+    assert_eq!(legacy.events(&["reason"]).last(), Some(&json!(["message.denied", "request.denied"])));
 }
 
 #[test]

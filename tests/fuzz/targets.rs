@@ -16,6 +16,7 @@ use caponier::mcp::schema::{Bounds, Unlisted, Verdict, compile};
 use caponier::policy::argument::{ArgumentPath, ArgumentRule, HostRule};
 use caponier::policy::grant::{Origin, Stated};
 use caponier::policy::network::Network;
+use caponier::policy::requests::ServerRequests;
 use caponier::policy::tools::{ToolRule, Tools, UnknownFields};
 use caponier::policy::{Arguments, Protocol, Stdout};
 use serde_json::Value;
@@ -79,6 +80,7 @@ fn gate() -> Gate {
         max_depth: 64,
         stdout: Stdout::Strict,
         unknown_fields: UnknownFields::Reject,
+        server_requests: ServerRequests::default(),
     };
     Gate::new(&tools, &protocol, ground).expect("a gate")
 }

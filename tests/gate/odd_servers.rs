@@ -31,7 +31,7 @@ for message in messages():
         elif tool == "twice":
             answer(id), answer(id, "again")
         elif tool == "asks":
-            say({"jsonrpc": "2.0", "id": "s1", "method": "sampling/createMessage", "params": {}}), answer(id)
+            say({"jsonrpc": "2.0", "id": "s1", "method": "roots/list", "params": {}}), answer(id)
         elif tool == "flood":
             for n in range(arguments["count"]):
                 say({"jsonrpc": "2.0", "method": "notifications/progress",
@@ -55,7 +55,7 @@ for message in messages():
 
 fn greeted(stage: &Stage, toml: &str, version: &str) -> Session {
     let mut session = stage.scripted(SERVER, toml);
-    let hello = json!({"protocolVersion": version, "capabilities": {}, "clientInfo": {"name": "test", "version": "1"}});
+    let hello = json!({"protocolVersion": version, "capabilities": {"roots": {}}, "clientInfo": {"name": "test", "version": "1"}});
     assert_eq!(session.ask("initialize", &hello)["result"]["protocolVersion"], version);
     session
 }
@@ -108,7 +108,7 @@ fn a_server_asks_in_the_legacy_era_only() {
     let stage = Stage::set();
     let mut legacy = greeted(&stage, "", "2025-11-25");
     legacy.tell_raw(r#"{"jsonrpc":"2.0","id":5,"method":"tools/call","params":{"name":"asks"}}"#);
-    assert_eq!(legacy.hears_json()["method"], "sampling/createMessage");
+    assert_eq!(legacy.hears_json()["method"], "roots/list");
     assert_eq!(legacy.hears_json()["id"], 5);
     legacy.end();
     assert_eq!(denied(&stage), []);

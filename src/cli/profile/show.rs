@@ -41,6 +41,10 @@ pub(super) fn text(resolved: &Resolved, style: Style) -> String {
     report.scalar("protocol", "stdout", &word(&policy.protocol.stdout));
     report.scalar("protocol", "unknown_fields", &word(&policy.protocol.unknown_fields));
     report.scalar("protocol", "pins", &word(&policy.pins));
+    let asked = &policy.protocol.server_requests;
+    report.scalar("protocol", "server_requests.roots", &word(&asked.roots));
+    report.scalar("protocol", "server_requests.elicitation", &word(&asked.elicitation));
+    report.scalar("protocol", "server_requests.sampling", &word(&asked.sampling));
     report.section("audit");
     report.scalar("audit", "arguments", &word(&policy.audit.arguments));
     report.scalar("audit", "stderr", &policy.audit.stderr.to_string());

@@ -51,14 +51,14 @@ impl fmt::Debug for Ground {
 
 /// Folders as they are written, and where they really are: looked at once, before the server could change anything.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Folders {
+pub(in crate::mcp) struct Folders {
     written: Vec<PathBuf>,
     real: Vec<PathBuf>,
 }
 
 impl Folders {
     /// A folder that cannot be looked at holds nothing.
-    pub(super) fn of<'p>(paths: impl IntoIterator<Item = &'p PathBuf>, disk: &dyn Disk) -> Self {
+    pub(in crate::mcp) fn of<'p>(paths: impl IntoIterator<Item = &'p PathBuf>, disk: &dyn Disk) -> Self {
         let mut folders = Folders::default();
         for path in paths.into_iter().filter(|path| path.is_absolute()) {
             if let Ok(real) = disk.real(path) {
@@ -70,7 +70,7 @@ impl Folders {
     }
 
     /// Whether a path without `..` lies in one of them, going by its text.
-    pub(super) fn name(&self, path: &Path) -> bool {
+    pub(in crate::mcp) fn name(&self, path: &Path) -> bool {
         self.written.iter().chain(&self.real).any(|folder| path.starts_with(folder))
     }
 
@@ -84,7 +84,7 @@ impl Folders {
     ///
     /// # Errors
     /// The path cannot be looked at.
-    pub(super) fn reach(&self, path: &Path, disk: &dyn Disk) -> io::Result<bool> {
+    pub(in crate::mcp) fn reach(&self, path: &Path, disk: &dyn Disk) -> io::Result<bool> {
         let plain = normal(path);
         if !self.hold(&disk.real(&plain)?) {
             return Ok(false);
@@ -95,7 +95,7 @@ impl Folders {
 }
 
 /// An absolute path without `.`, `..` and empty parts, going by its text alone.
-pub(super) fn normal(path: &Path) -> PathBuf {
+pub(in crate::mcp) fn normal(path: &Path) -> PathBuf {
     let mut normal = PathBuf::from("/");
     for part in path.components() {
         match part {

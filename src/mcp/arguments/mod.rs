@@ -13,7 +13,7 @@ pub(in crate::mcp) mod rule;
 mod spelling;
 #[cfg(test)]
 mod tests;
-mod url;
+pub(in crate::mcp) mod url;
 mod within;
 
 use std::collections::BTreeMap;

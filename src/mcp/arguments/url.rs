@@ -34,7 +34,7 @@ pub(super) fn refuse(text: &str, entries: &[HostRule], network: &Network) -> Opt
 }
 
 /// The host of a URL, and its port or the one that its scheme has.
-fn take_apart(url: &str) -> Option<(Host, Option<u16>)> {
+pub(in crate::mcp) fn take_apart(url: &str) -> Option<(Host, Option<u16>)> {
     if url.contains(|c: char| c.is_whitespace() || c.is_control() || c == '\\') {
         return None;
     }

@@ -1,15 +1,20 @@
-//! A result without some of its tools: every other byte as it was.
+//! A result without some elements of a list in it: every other byte as it was.
 
 use crate::jsonrpc::Node;
 use crate::jsonrpc::Tree;
 
-/// The text of the result without the tools that `is_cut` names. In the modern era an answer says how long it may be
+/// The text of the result without those elements of its member `list` that `is_cut` names. In the modern era an answer says how long it may be
 /// kept (`ttlMs`); what depends on our rules may not be, so it says 0 then.
-pub(super) fn without(tree: &Tree<'_>, is_cut: impl Fn(Node) -> bool, modern: bool) -> String {
+pub(in crate::mcp) fn without(
+    tree: &Tree<'_>,
+    list: &str,
+    is_cut: impl Fn(Node) -> bool,
+    modern: bool,
+) -> String {
     let mut cuts: Vec<(usize, usize, &str)> = Vec::new();
-    if let Some(tools) = tree.member(0, "tools") {
+    if let Some(list) = tree.member(0, list) {
         let spans: Vec<(usize, usize, bool)> =
-            tree.elements(tools).map(|tool| (start(tree, tool), end(tree, tool), is_cut(tool))).collect();
+            tree.elements(list).map(|one| (start(tree, one), end(tree, one), is_cut(one))).collect();
         let kept = spans.iter().rposition(|(_, _, cut)| !cut);
         // With the comma after it, where something that stays follows.
         let before_kept = spans.windows(2).take(kept.unwrap_or(0));

@@ -9,7 +9,7 @@
 //!
 //! Rests on the Model Context Protocol, "Tools" and "Pagination", revisions 2024-11-05 to 2026-07-28.
 
-mod cut;
+pub(in crate::mcp) mod cut;
 mod definition;
 
 use std::collections::{HashMap, HashSet};
@@ -130,7 +130,7 @@ impl Catalog {
         }
         self.end(attached, page.next);
         let is_cut = |node| hidden.binary_search_by_key(&node, |(node, _)| *node).is_ok();
-        let result = (!hidden.is_empty()).then(|| cut::without(&tree, is_cut, modern));
+        let result = (!hidden.is_empty()).then(|| cut::without(&tree, "tools", is_cut, modern));
         Ok(Listing { hidden: hidden.into_iter().map(|(_, hidden)| hidden).collect(), result })
     }
 

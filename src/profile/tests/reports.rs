@@ -71,7 +71,7 @@ fn what_is_not_enforced_is_refused_with_its_line() {
     let written = [
         ("[tools]\nask = [\"write_file\"]", "`tools.ask`"),
         ("[tools]\ndefault = \"ask\"", "`tools.default = \"ask\"`"),
-        ("[protocol]\nserver_requests = { roots = \"allow\" }", "`protocol.server_requests.roots`"),
+        ("[protocol]\nserver_requests = { roots = \"ask\" }", "`protocol.server_requests.roots = \"ask\"`"),
         ("[confirm]\nchannels = [\"desktop\"]", "`confirm.channels`"),
         ("[confirm]\ntimeout = \"60s\"", "`confirm.timeout`"),
         ("[audit]\ntrace_stat = true", "`audit.trace_stat = true`"),

@@ -82,6 +82,10 @@ fn calls_in_time_are_left_alone_and_the_end_waits_for_no_deadline() {
 #[test]
 fn an_answer_that_nobody_asked_for_is_dropped_in_both_directions() {
     let mut between = Between::new();
+    between.passes_to_server(
+        r#"{"jsonrpc":"2.0","id":0,"method":"initialize","params":{"capabilities":{"roots":{}}}}"#,
+    );
+    between.passes_to_client(r#"{"jsonrpc":"2.0","id":0,"result":{}}"#);
     between.calls(1, "a");
     for line in [
         r#"{"jsonrpc":"2.0","id":2,"result":{}}"#,
@@ -133,13 +137,21 @@ fn the_caps_of_a_tool_hold_for_the_task_that_a_call_became() {
     assert_eq!(late["result"]["_meta"]["io.github.caponier/decision"]["reason"], "call.timeout");
     assert!(between.server_gets().contains("\"requestId\":4"));
     between.server_sends(answer(4, "late"));
-    // Another task is nobody's.
+    // The time of the call is over, and so nothing is asked about its task any more.
+    between.client_sends(about(6, "get"));
+    assert_eq!(between.client_gets_json()["error"]["code"], -31_000);
+    // Another task is held to what holds for every tool.
     let other = about(5, "result").replace("t1", "t2");
     between.passes_to_server(&other);
-    between.passes_to_client(&answer(5, &"x".repeat(500)));
+    between.server_sends(answer(5, &"x".repeat(500)));
+    let long = between.client_gets_json();
+    assert_eq!(long["result"]["_meta"]["io.github.caponier/decision"]["reason"], "result.over-limit");
     let (to_client, _, events) = between.ends();
     assert_eq!(to_client, "");
     let reasons: Vec<&Value> =
         events.iter().filter(|event| event[0] == "message.denied").map(|event| &event[1]).collect();
-    assert_eq!(reasons, ["result.over-limit", "call.timeout", "message.late"]);
+    assert_eq!(
+        reasons,
+        ["result.over-limit", "call.timeout", "message.late", "call.timeout", "result.over-limit"]
+    );
 }

@@ -30,7 +30,7 @@ function verb(event) {
   return { "network.connect": "connect", "network.resolve": "resolve", "network.close": "close", "socket.unix": "socket",
     "process.start": "start", "process.exit": "exit", "syscall.denied": "system call", "message.denied": "message",
     "stdout.noise": "noise", "session.start": "begin", "session.end": "end", "session.exe": "digest",
-    "tool.mismatch": "mismatch", "tool.changed": "tool changed", "tool.defined": "tool",
+    "tool.mismatch": "mismatch", "request.start": "asks the client", "request.end": "client answers", "tool.changed": "tool changed", "tool.defined": "tool",
     "confirm.asked": "asked", "confirm.answered": "answered", "audit.lost": "lost",
     "audit.degraded": "degraded" }[event.event] || event.event;
 }
