@@ -101,7 +101,7 @@ impl Server {
             // Without it the server writes into its own package; under caponier the profile sets it.
             Server::Memory => plan["env"]["MEMORY_FILE_PATH"] = json!(stage.path().join("memory.jsonl")),
             Server::Everything => {
-                plan["roots"] = json!(["file:///served"]);
+                plan["roots"] = json!([format!("file://{}", npm_package())]);
                 plan["resources"] = json!(["demo://resource/static/document/features.md", "demo://no/such"]);
                 plan["prompts"] = json!([
                     {"name": "simple-prompt", "arguments": {}},
@@ -241,4 +241,9 @@ fn make_repository(work: &Path) {
     fs::write(work.join("wall.txt"), "stone\nbrick\nearth\n").unwrap();
     fs::write(work.join("ditch.txt"), "water\n").unwrap();
     git(&["add", "ditch.txt"]);
+}
+
+/// The folder of server-everything's program, which its profile grants: a root elsewhere is not shown to it.
+fn npm_package() -> String {
+    peers::npm_server("everything").parent().unwrap().display().to_string()
 }
