@@ -6,13 +6,12 @@
 mod pen;
 
 use std::fs;
-use std::process::Command;
 
 use serde_json::{Value, json};
 
 use pen::ground::Ground;
 use pen::launch::{self, Running};
-use pen::{log, plain_profile, processes, program, words};
+use pen::{apart, log, plain_profile, processes, words};
 
 /// Above what a run of this size takes, far below what one line for each access would.
 const MOST_KIB: u64 = 64 * 1024;
@@ -137,27 +136,10 @@ fn others_are_answered_while_one_opens_without_end() {
     assert!(end["status"].is_null() || end["status"] == json!({"signal": 9}), "{end}");
 }
 
-/// Set where the test runs in a process namespace of its own, in which it may say what the next number is.
-const NAMESPACE: &str = "CAPONIER_TEST_PIDS";
-
 #[test]
 fn a_number_that_is_used_again_is_another_process() {
-    const TEST: &str = "a_number_that_is_used_again_is_another_process";
-    if std::env::var_os(NAMESPACE).is_none() {
-        program::require("unshare");
-        let mut command = Command::new("unshare");
-        if !nix::unistd::geteuid().is_root() {
-            command.args(["--user", "--map-current-user", "--keep-caps"]);
-        }
-        command
-            .args(["--pid", "--fork", "--mount-proc", "--kill-child", "--"])
-            .arg(std::env::current_exe().expect("this program"))
-            .args(["--exact", TEST, "--nocapture", "--test-threads=1"])
-            .env(NAMESPACE, "1");
-        let finished = launch::start(command).finish();
-        let stdout = String::from_utf8_lossy(&finished.stdout);
-        assert!(finished.code() == Some(0), "{}\n{stdout}\n{}", finished.status, finished.stderr);
-        assert!(stdout.contains("1 passed; 0 failed"), "{stdout}");
+    let own = ["--pid", "--fork", "--mount-proc", "--kill-child"];
+    if !apart::is_inside("a_number_that_is_used_again_is_another_process", &own) {
         return;
     }
     let mut session = Session::start();

@@ -14,13 +14,9 @@ mod session;
 mod stage;
 
 use std::collections::BTreeMap;
-use std::process::Command;
 
-use pen::{launch, program};
+use pen::apart;
 use session::Answer;
-
-/// Set where the test may mount.
-const NAMESPACE: &str = "CAPONIER_TEST_MOUNTS";
 
 /// What both said, by case.
 type Answers = BTreeMap<String, Answer>;
@@ -33,23 +29,7 @@ fn differences(kernel: &Answers, pen: &Answers) -> Vec<String> {
 
 #[test]
 fn the_log_says_of_every_access_what_landlock_says() {
-    const TEST: &str = "the_log_says_of_every_access_what_landlock_says";
-    if std::env::var_os(NAMESPACE).is_none() {
-        program::require("unshare");
-        let mut command = Command::new("unshare");
-        if !nix::unistd::geteuid().is_root() {
-            command.args(["--user", "--map-current-user", "--keep-caps"]);
-        }
-        command
-            .args(["--mount", "--"])
-            .arg(std::env::current_exe().expect("this program"))
-            .args(["--exact", TEST, "--nocapture", "--test-threads=1"])
-            .env(NAMESPACE, "1");
-        let finished = launch::start(command).finish();
-        let stdout = String::from_utf8_lossy(&finished.stdout);
-        assert!(finished.code() == Some(0), "{}\n{stdout}\n{}", finished.status, finished.stderr);
-        assert!(stdout.contains("1 passed; 0 failed"), "{stdout}");
-        println!("{stdout}");
+    if !apart::is_inside("the_log_says_of_every_access_what_landlock_says", &["--mount"]) {
         return;
     }
     let listening = audit::listen();

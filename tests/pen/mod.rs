@@ -5,6 +5,7 @@
 
 #![allow(dead_code, reason = "each test program uses its own part of this module")]
 
+pub(crate) mod apart;
 pub(crate) mod ground;
 pub(crate) mod launch;
 pub(crate) mod log;
