@@ -20,14 +20,7 @@ use crate::relay::shared::Shared;
 /// Ends calls that take too long, until the session ends.
 pub(super) fn watch(shared: &Shared) {
     let alarm = &shared.alarm;
-    while let Some(expired) = expire(shared) {
-        let is_expired = !expired.is_empty();
-        for (answer, cancel) in expired {
-            shared.server.say(cancel);
-            if shared.client.write(answer.as_bytes()).is_err() {
-                shared.notify(Notice::ClientGone);
-            }
-        }
+    while let Some(is_expired) = end_late(shared) {
         if is_expired {
             // Writing may have taken long.
             continue;
@@ -42,6 +35,28 @@ pub(super) fn watch(shared: &Shared) {
         if alarm.wait(unsaid.as_deref().map(AsFd::as_fd), timeout).is_err() {
             return;
         }
+    }
+}
+
+/// Ends what is too late by now; whether anything was. `None` when the session has ended.
+fn end_late(shared: &Shared) -> Option<bool> {
+    let expired = expire(shared)?;
+    let is_expired = !expired.is_empty();
+    for (answer, cancel) in expired {
+        shared.server.say(cancel);
+        if shared.client.write(answer.as_bytes()).is_err() {
+            shared.notify(Notice::ClientGone);
+        }
+    }
+    Some(is_expired)
+}
+
+/// Before an answer is looked at: one that comes too late is late, also where the watching thread was kept waiting for a
+/// processor. Not while the session's `open` lock is held.
+pub(super) fn before_answer(shared: &Shared) {
+    let deadline = shared.gate().deadline();
+    if deadline.is_some_and(|deadline| deadline <= Instant::now()) {
+        let _ = end_late(shared);
     }
 }
 

@@ -21,6 +21,7 @@ use crate::mcp::refusal::Refusal;
 use crate::mcp::visible::visible;
 use crate::policy::Stdout;
 use crate::policy::reason::Reason;
+use crate::relay::deadline;
 use crate::relay::excerpt::Excerpts;
 use crate::relay::notifications::{Flow, LONGEST};
 use crate::relay::pins;
@@ -390,6 +391,7 @@ impl Side for FromServer {
         if content.trim_ascii().is_empty() {
             return Action::FORWARD;
         }
+        deadline::before_answer(&self.shared);
         let Some(_open) = self.shared.enter() else { return Action::DROP };
         let limits = self.shared.gate().limits();
         match scan(content, limits) {
@@ -415,6 +417,7 @@ impl Side for FromServer {
     }
 
     fn too_long(&mut self, outline: &Outline, bytes: u64) -> Option<String> {
+        deadline::before_answer(&self.shared);
         let _open = self.shared.enter()?;
         let refusal = Refusal::too_long_for_client(bytes, self.max_message, outline.has_result());
         self.refuse_outline(outline, &refusal, bytes)

@@ -72,7 +72,7 @@ fn a_key_that_nothing_enforces_is_refused() {
         ("[tools]\nask = [\"write_file\"]\n", "ask"),
         ("[tools]\ndefault = \"ask\"\n", "ask"),
         ("[confirm]\ntimeout = \"60s\"\n", "confirm"),
-        ("[protocol]\npins = \"enforce\"\n", "pins"),
+        ("[protocol]\nserver_requests = { sampling = \"ask\" }\n", "sampling"),
     ] {
         refused(&ground, &plain_profile(&ground, lines), &[key]);
     }
