@@ -1,7 +1,10 @@
-//! `caponier doctor`: what this kernel, and whatever we run in, let us hold.
+//! `caponier doctor`: what this kernel, and whatever we run in, let us hold, and what each missing thing costs.
 //!
 //! Each line was tried, with the rights that a run has, and never derived from a version number. Exit status: 0; 1 where
 //! nothing could be run here.
+
+mod costs;
+mod machine;
 
 use std::io::{IsTerminal as _, Write as _};
 use std::process::ExitCode;
@@ -10,6 +13,8 @@ use clap::Args;
 use serde::Serialize;
 
 use crate::cli::diagnostic::{self, Style};
+use crate::cli::doctor::costs::Missing;
+use crate::cli::doctor::machine::Machine;
 use crate::policy::MIN_LANDLOCK_ABI;
 use crate::sandbox::support::{self, Support};
 use crate::session;
@@ -37,10 +42,16 @@ struct Report {
     can_run: bool,
     landlock: Landlock,
     notify: Found,
+    /// Answers wake the server's thread at once (Linux 6.6).
+    notify_wakes_at_once: bool,
     pidfd_getfd: Found,
     /// `null` without Yama.
     yama_ptrace_scope: Option<u32>,
     network: Network,
+    #[serde(flatten)]
+    machine: Machine,
+    /// What is not there, and what that costs.
+    missing: Vec<Missing>,
 }
 
 #[derive(Debug, Serialize)]
@@ -90,12 +101,15 @@ pub fn run(args: &DoctorArgs) -> ExitCode {
 /// Tries everything with the rights that a supervisor has.
 fn look() -> Report {
     let copied = session::give_up_capabilities().map_err(|error| error.to_string()).and_then(|()| copied());
-    let notify: Found = support::may_be_notified().into();
+    let machine = Machine::look();
+    let notified = support::may_be_notified();
+    let notify_wakes_at_once = notified.as_ref().is_ok_and(|at_once| *at_once);
+    let notify: Found = notified.map(drop).into();
     let pidfd_getfd: Found = copied.into();
     let support = Support::probe();
     let abi = support.landlock_abi.ok();
     let why_not = pidfd_getfd.why_not.clone().or_else(|| notify.why_not.clone());
-    Report {
+    let mut report = Report {
         version: SCHEMA,
         kernel: read("/proc/sys/kernel/osrelease").unwrap_or_default(),
         can_run: abi.is_some_and(|abi| abi >= MIN_LANDLOCK_ABI) && notify.ok,
@@ -111,9 +125,14 @@ fn look() -> Report {
             why_not,
         },
         notify,
+        notify_wakes_at_once,
         pidfd_getfd,
         yama_ptrace_scope: read(YAMA).and_then(|text| text.parse().ok()),
-    }
+        machine,
+        missing: Vec::new(),
+    };
+    report.missing = costs::of(&report);
+    report
 }
 
 /// Whether we may copy a descriptor of a process below us that has no more rights than we have, like a server.
@@ -164,7 +183,9 @@ fn text(report: &Report) -> String {
     let network = &report.network;
     let direct =
         if network.counts_direct_bytes { "" } else { "; bytes of direct connections are not counted" };
-    [
+    let machine = &report.machine;
+    let told = |name: &str, what: String| format!("     {name:12} {}\n", diagnostic::escape(&what));
+    let mut lines = [
         format!("caponier {} on Linux {}\n", env!("CARGO_PKG_VERSION"), diagnostic::escape(&report.kernel)),
         line(landlock.abi.is_some_and(|abi| abi >= landlock.least), "landlock", abi),
         line(
@@ -190,8 +211,21 @@ fn text(report: &Report) -> String {
             "run",
             if report.can_run { "servers can be run here" } else { "nothing can be run here" }.to_owned(),
         ),
+        told(
+            "lsm",
+            machine.lsm.as_ref().map_or_else(|| "the list cannot be read".into(), |lsm| lsm.join(", ")),
+        ),
+        told("container", machine.container.clone().unwrap_or_else(|| "none that shows".into())),
+        told("cgroups", machine.cgroups.sentence().into()),
+        told("io_uring", machine.io_uring.sentence()),
+        told("namespaces", machine.user_namespaces.sentence()),
     ]
-    .concat()
+    .concat();
+    for missing in &report.missing {
+        let (what, costs) = (diagnostic::escape(&missing.what), diagnostic::escape(&missing.costs));
+        lines.push_str(&format!("{} {what}: {costs}\n", style.paint("missing", 33)));
+    }
+    lines
 }
 
 #[cfg(test)]
@@ -199,12 +233,14 @@ mod tests {
     use super::*;
 
     fn report(why_not: Option<String>) -> Report {
-        Report {
+        let shut = || machine::Door { open: false, errno: Some("EPERM") };
+        let mut report = Report {
             version: SCHEMA,
             kernel: "6.18\u{1b}[2J".into(),
             can_run: true,
             landlock: Landlock { abi: Some(5), least: 4, scopes: false, why_not: None },
             notify: Found { ok: true, why_not: None },
+            notify_wakes_at_once: true,
             pidfd_getfd: Found { ok: why_not.is_none(), why_not: why_not.clone() },
             yama_ptrace_scope: Some(2),
             network: Network {
@@ -212,7 +248,17 @@ mod tests {
                 counts_direct_bytes: false,
                 why_not,
             },
-        }
+            machine: Machine {
+                lsm: Some(vec!["landlock".into(), "yama".into()]),
+                container: None,
+                cgroups: machine::Cgroups::V2,
+                io_uring: shut(),
+                user_namespaces: shut(),
+            },
+            missing: Vec::new(),
+        };
+        report.missing = costs::of(&report);
+        report
     }
 
     #[test]
@@ -225,6 +271,18 @@ mod tests {
         );
         assert!(told.contains("yes  landlock     ABI 5: files, TCP; no signal scope (ABI 6)\n"), "{told}");
         assert!(!told.contains('\u{1b}'), "{told:?}");
+        for (what, costs) in [
+            ("Landlock scopes (ABI 6)", "signals are checked by the broker"),
+            ("pidfd_getfd", "no server reaches a network"),
+            ("byte counts of direct connections", "network.close"),
+        ] {
+            let line = told.lines().find(|line| line.starts_with(&format!("missing {what}: ")));
+            assert!(line.is_some_and(|line| line.contains(costs)), "{what}: {told}");
+        }
+        assert!(
+            !told.contains("missing cgroups") && told.contains("     lsm          landlock, yama\n"),
+            "{told}"
+        );
         let good = text(&report(None));
         assert!(
             good.contains(

@@ -56,11 +56,11 @@ pub enum Unmet {
 }
 
 /// Whether notifications can be had: a thread that ends at once installs a program that allows everything, with a
-/// listener.
+/// listener. `true`: answers wake the caller at once (Linux 6.6).
 ///
 /// # Errors
 /// Why not, in words.
-pub fn may_be_notified() -> Result<(), String> {
+pub fn may_be_notified() -> Result<bool, String> {
     const RETURN: u16 = (libc::BPF_RET | libc::BPF_K) as u16;
     const ALLOW: u32 = 0x7fff_0000;
     let tried = std::thread::spawn(|| {
@@ -68,7 +68,7 @@ pub fn may_be_notified() -> Result<(), String> {
         seccomp::install_with_listener(&[seccomp::Instruction { code: RETURN, jt: 0, jf: 0, k: ALLOW }])
     });
     match tried.join() {
-        Ok(Ok(_)) => Ok(()),
+        Ok(Ok(listener)) => Ok(seccomp::set_sync_wake_up(listener.as_fd()).is_ok()),
         Ok(Err(error)) => {
             let name = errno::name(errno::of(&error));
             Err(format!(
