@@ -10,8 +10,8 @@ use crate::audit::query::record::Record;
 use crate::audit::replay::Judgement;
 use crate::audit::replay::question::Question;
 use crate::policy::grant::Access;
+use crate::policy::profile_line::adding;
 use crate::policy::shells;
-use crate::profile::why::adding;
 
 /// A line for a profile.
 #[derive(Debug, Clone, PartialEq, Eq)]

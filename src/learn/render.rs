@@ -4,13 +4,13 @@
 //! string goes through one TOML encoder.
 
 use std::collections::BTreeSet;
-use std::fmt::Write as _;
 use std::path::Path;
 
 use crate::learn::Surroundings;
 use crate::learn::grants::Given;
 use crate::learn::trace::Trace;
 use crate::policy::grant::Access;
+use crate::policy::profile_line::quoted;
 use crate::policy::sensitive::is_sensitive_name;
 use crate::policy::{EnvironmentRules, Home};
 use crate::profile::Resolved;
@@ -179,12 +179,4 @@ fn hosts(out: &mut Rendered, trace: &Trace) {
 /// Text that cannot leave its comment.
 fn comment(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { '?' } else { c }).collect()
-}
-
-/// A TOML basic string. JSON's are TOML's, but for the one control character that JSON does not escape.
-fn quoted(text: &str) -> String {
-    let mut quoted = String::new();
-    // Writing to a String cannot fail.
-    let _ = write!(quoted, "{}", serde_json::Value::from(text));
-    quoted.replace('\u{7f}', "\\u007F")
 }

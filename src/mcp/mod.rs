@@ -16,6 +16,7 @@ mod fields;
 pub mod gate;
 pub mod mismatch;
 pub mod pending;
+mod percent;
 pub mod pins;
 mod rates;
 pub mod refusal;

@@ -8,6 +8,7 @@ use std::path::Path;
 use crate::event::FileAccessKind;
 use crate::notify::Context;
 use crate::policy::grant::Access;
+use crate::policy::profile_line::{adding, quoted};
 use crate::policy::protected::is_protected;
 use crate::policy::reason::Reason;
 use crate::policy::shells;
@@ -122,29 +123,13 @@ impl Context {
 
     /// A protected name inside a write grant.
     pub(super) fn protected(&self, name: &str) -> Denial {
-        let line = format!("filesystem.unprotected = [{}]", quoted(name));
+        let line = adding("filesystem.unprotected", name);
         denial(Reason::FsWriteProtected, Remedy::Line(line))
     }
 }
 
 fn shown(path: &Path) -> String {
     quoted(&crate::event::text(path.as_os_str().as_encoded_bytes()))
-}
-
-/// A TOML basic string.
-pub(super) fn quoted(text: &str) -> String {
-    let mut quoted = String::with_capacity(text.len() + 2);
-    quoted.push('"');
-    for c in text.chars() {
-        match c {
-            '"' => quoted.push_str("\\\""),
-            '\\' => quoted.push_str("\\\\"),
-            c if c.is_control() => quoted.push_str(&format!("\\u{:04X}", u32::from(c))),
-            c => quoted.push(c),
-        }
-    }
-    quoted.push('"');
-    quoted
 }
 
 #[cfg(test)]

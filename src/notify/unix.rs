@@ -22,6 +22,7 @@ use crate::notify::place::{Found, Manner, Place};
 use crate::notify::record::Asker;
 use crate::notify::{Broker, Reply, Stop, target};
 use crate::policy::calls::Touch;
+use crate::policy::profile_line::adding;
 use crate::policy::reason::Reason;
 use crate::policy::service::Service;
 use crate::policy::verdict::{Denial, Remedy, Ruling};
@@ -302,7 +303,7 @@ fn not_listed(path: &Path) -> Denial {
         Some(service) => never(service.reason(), service.danger()),
         None => {
             let shown = crate::event::text(OsStr::as_bytes(path.as_os_str())).into_owned();
-            let line = format!("network.unix = [{}]", crate::notify::denial::quoted(&shown));
+            let line = adding("network.unix", &shown);
             denial(Reason::UnixNotListed, Remedy::Line(line))
         }
     }

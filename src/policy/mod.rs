@@ -15,6 +15,7 @@ pub mod host;
 pub mod injection;
 pub mod limits;
 pub mod network;
+pub mod profile_line;
 pub mod protected;
 pub mod reason;
 pub mod requests;

@@ -2,10 +2,9 @@
 
 use std::fmt::Display;
 
-use serde_json::Value;
-
 use crate::policy::argument::{ArgumentRule, OutsidePaths};
 use crate::policy::grant::{Origin, Stated};
+use crate::policy::profile_line::quoted;
 use crate::policy::tools::{Caps, OnMismatch, Tools, UnknownFields};
 
 /// One value that holds.
@@ -58,7 +57,9 @@ impl Lines {
     }
 
     fn caps(&mut self, caps: &Caps) {
-        self.add("calls", caps.calls.as_ref(), |rate| or_none(rate.as_ref().map(quoted)));
+        self.add("calls", caps.calls.as_ref(), |rate| {
+            or_none(rate.as_ref().map(|rate| quoted(&rate.to_string())))
+        });
         self.add("concurrent", caps.concurrent.as_ref(), |number| or_none(number.map(|n| n.to_string())));
         self.add("timeout", caps.timeout.as_ref(), |time| {
             or_none(time.map(|time| match time.subsec_millis() {
@@ -74,8 +75,8 @@ impl Lines {
     fn outside(&mut self, outside: Option<&Stated<OutsidePaths>>) {
         self.add("outside_paths", outside, |paths| {
             quoted(match paths {
-                OutsidePaths::Refuse => &"refuse",
-                OutsidePaths::Allow => &"allow",
+                OutsidePaths::Refuse => "refuse",
+                OutsidePaths::Allow => "allow",
             })
         });
     }
@@ -83,8 +84,8 @@ impl Lines {
     fn mismatch(&mut self, mismatch: Option<&Stated<OnMismatch>>) {
         self.add("mismatch", mismatch, |mismatch| {
             quoted(match mismatch {
-                OnMismatch::Log => &"log",
-                OnMismatch::DenyNext => &"deny-next",
+                OnMismatch::Log => "log",
+                OnMismatch::DenyNext => "deny-next",
             })
         });
     }
@@ -92,8 +93,8 @@ impl Lines {
     fn unknown_fields(&mut self, fields: Option<&Stated<UnknownFields>>) {
         self.add("unknown_fields", fields, |fields| {
             quoted(match fields {
-                UnknownFields::Reject => &"reject",
-                UnknownFields::Allow => &"allow",
+                UnknownFields::Reject => "reject",
+                UnknownFields::Allow => "allow",
             })
         });
     }
@@ -104,7 +105,7 @@ impl Lines {
         self.add("deny_prefix", rule.deny_prefix.as_ref(), |items| list(items));
         self.add("one_of", rule.one_of.as_ref(), |items| list(items));
         self.add("hosts", rule.hosts.as_ref(), |items| list(items));
-        self.add("pattern", rule.pattern.as_ref(), quoted);
+        self.add("pattern", rule.pattern.as_ref(), |pattern| quoted(pattern));
         self.add("max_length", rule.max_length.as_ref(), u32::to_string);
         self.outside(rule.outside_paths.as_ref());
     }
@@ -115,12 +116,8 @@ fn or_none(value: Option<String>) -> String {
 }
 
 fn list<T: Display>(items: impl IntoIterator<Item = T>) -> String {
-    let items: Vec<String> = items.into_iter().map(|item| quoted(&item)).collect();
+    let items: Vec<String> = items.into_iter().map(|item| quoted(&item.to_string())).collect();
     format!("[{}]", items.join(", "))
-}
-
-fn quoted<T: Display + ?Sized>(value: &T) -> String {
-    Value::from(value.to_string()).to_string()
 }
 
 /// A name as a key of TOML.

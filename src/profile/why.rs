@@ -13,6 +13,7 @@ use crate::policy::Policy;
 use crate::policy::address::{Place, place};
 use crate::policy::grant::{Access, Grant, Origin};
 use crate::policy::host::{self, Host};
+use crate::policy::profile_line::{adding, quoted};
 use crate::policy::protected::{depth, is_protected};
 use crate::policy::reason::Reason;
 use crate::policy::shells::is_shell_name;
@@ -246,12 +247,6 @@ impl<'q> Query<'q> {
     }
 }
 
-/// A line of TOML that adds one entry to a list. JSON's strings are TOML's, but for the one control character that JSON
-/// does not escape.
-pub fn adding(key: &str, entry: &str) -> String {
-    format!("{key} = [{}]", serde_json::Value::from(entry)).replace('\u{7f}', "\\u007F")
-}
-
 /// Whether a tool may be called, and what holds for its calls.
 pub fn tool(resolved: &Resolved, tool: &str) -> Answer {
     let answer = named(resolved, tool);
@@ -365,7 +360,7 @@ fn allowing(host: &Host, port: u16) -> Remedy {
             }
             Place::Loopback => true,
             Place::Private => {
-                let entry = serde_json::Value::from(format!("{host}:{port}"));
+                let entry = quoted(&format!("{host}:{port}"));
                 return Remedy::Line(format!("network.allow = [{{ host = {entry}, private = true }}]"));
             }
             Place::Public => false,

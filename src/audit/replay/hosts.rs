@@ -4,6 +4,7 @@ use std::net::IpAddr;
 
 use crate::audit::replay::Judgement;
 use crate::policy::host::{Host, Name};
+use crate::policy::profile_line::adding;
 use crate::policy::reason::Reason;
 use crate::policy::verdict::{Denial, Layer, Remedy};
 use crate::profile::Resolved;
@@ -62,7 +63,7 @@ pub(super) fn listen(resolved: &Resolved, address: &str) -> Judgement {
             format!("{}:{} is granted", grant.host, grant.port),
         ),
         None => {
-            let remedy = Remedy::Line(why::adding("network.listen", address));
+            let remedy = Remedy::Line(adding("network.listen", address));
             let denial = Denial { reason: Reason::NetListenNotListed, layer: Layer::Network, remedy };
             Judgement::refused(&denial, None, format!("no line of `network.listen` names {address}"))
         }

@@ -7,6 +7,7 @@
 use std::borrow::Cow;
 
 use crate::mcp::arguments::lookalike;
+use crate::mcp::percent;
 
 /// Decodings of a text that decodes to another one: what is encoded more often than this is no path to anyone.
 const MAX_DECODINGS: usize = 4;
@@ -140,7 +141,7 @@ fn decoded(text: &str) -> Option<String> {
     let mut copied = 0;
     let mut from = 0;
     while let Some(at) = memchr::memchr(b'%', bytes.get(from..)?).map(|at| at + from) {
-        match escape(bytes, at) {
+        match percent::byte(bytes, at) {
             Some(byte) => {
                 let decoded = decoded.get_or_insert_with(|| Vec::with_capacity(bytes.len()));
                 decoded.extend_from_slice(bytes.get(copied..at)?);
@@ -156,16 +157,10 @@ fn decoded(text: &str) -> Option<String> {
     Some(String::from_utf8_lossy(&decoded).into_owned())
 }
 
-/// The byte that an escape at `at` stands for.
-fn escape(bytes: &[u8], at: usize) -> Option<u8> {
-    let digit = |at: usize| bytes.get(at).and_then(|byte| char::from(*byte).to_digit(16));
-    u8::try_from(digit(at + 1)? * 16 + digit(at + 2)?).ok()
-}
-
 /// Whether a text has a percent-escape in it.
 pub(super) fn has_escape(text: &str) -> bool {
     let bytes = text.as_bytes();
-    memchr::memchr_iter(b'%', bytes).any(|at| escape(bytes, at).is_some())
+    memchr::memchr_iter(b'%', bytes).any(|at| percent::byte(bytes, at).is_some())
 }
 
 #[cfg(test)]

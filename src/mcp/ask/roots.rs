@@ -11,6 +11,7 @@ use std::sync::Arc;
 use crate::jsonrpc::{Kind, Node, Raw, Tree, folded};
 use crate::mcp::arguments::ground::{Disk, Folders, Ground, normal};
 use crate::mcp::catalog::cut;
+use crate::mcp::percent;
 use crate::mcp::refusal::Refusal;
 
 /// Most values and names in an answer.
@@ -98,21 +99,8 @@ fn path(uri: &str) -> Option<PathBuf> {
     if !text.starts_with('/') || !text.chars().all(|c| is_plain(c) || !c.is_ascii() && c.is_alphanumeric()) {
         return None;
     }
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.bytes();
-    while let Some(byte) = rest.next() {
-        if byte != b'%' {
-            bytes.push(byte);
-            continue;
-        }
-        let mut digit = || rest.next().and_then(|byte| char::from(byte).to_digit(16));
-        let byte = u8::try_from(digit()? * 16 + digit()?).ok()?;
-        if byte == b'/' || byte == b'\\' || byte == b'%' || byte.is_ascii_control() {
-            return None;
-        }
-        bytes.push(byte);
-    }
-    let decoded = String::from_utf8(bytes).ok()?;
+    let may_stand_for = |byte: u8| !matches!(byte, b'/' | b'\\' | b'%') && !byte.is_ascii_control();
+    let decoded = percent::decoded(text, may_stand_for)?;
     let climbs = decoded.split('/').any(|part| part == "." || part == "..");
     (!climbs).then(|| PathBuf::from(decoded))
 }

@@ -6,6 +6,7 @@
 use std::collections::HashMap;
 
 use crate::jsonrpc::{Kind, Node, Tree};
+use crate::mcp::percent;
 use crate::mcp::schema::dialect::{Dialect, Holds};
 use crate::mcp::schema::error::{Error, What};
 use crate::mcp::schema::uri;
@@ -153,7 +154,8 @@ impl<'t> Resources<'t> {
             self.by_uri.get(&uri).copied().ok_or_else(|| self.error(at, lost()))?
         };
         let root = self.bases.get(base).map(|(_, root)| *root).unwrap_or_default();
-        let fragment = uri::decode(fragment.unwrap_or_default()).ok_or_else(|| self.error(at, lost()))?;
+        let fragment =
+            percent::decoded(fragment.unwrap_or_default(), |_| true).ok_or_else(|| self.error(at, lost()))?;
         if fragment.is_empty() {
             return Ok(root);
         }

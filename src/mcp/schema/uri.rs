@@ -97,25 +97,6 @@ fn without_dots(path: &str) -> String {
     format!("{}{}", if absolute { "/" } else { "" }, kept.join("/"))
 }
 
-/// `%41` as `A`; `None` for what is no such text.
-pub(super) fn decode(text: &str) -> Option<String> {
-    if !text.contains('%') {
-        return Some(text.to_owned());
-    }
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.bytes();
-    while let Some(byte) = rest.next() {
-        if byte != b'%' {
-            bytes.push(byte);
-            continue;
-        }
-        let digit = |byte: Option<u8>| char::from(byte?).to_digit(16);
-        let (high, low) = (digit(rest.next())?, digit(rest.next())?);
-        bytes.push(u8::try_from(high * 16 + low).ok()?);
-    }
-    String::from_utf8(bytes).ok()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -156,13 +137,5 @@ mod tests {
         assert_eq!(resolve("urn:uuid:1", "urn:uuid:2"), "urn:uuid:2");
         assert_eq!(resolve("http://host", "x"), "http://host/x");
         assert_eq!(resolve("file:///folder/file.json", "other.json"), "file:///folder/other.json");
-    }
-
-    #[test]
-    fn percent_signs_are_decoded_or_refused() {
-        assert_eq!(decode("a%25b%c3%a9"), Some("a%b\u{e9}".into()));
-        for bad in ["%", "%4", "%zz", "%ff"] {
-            assert_eq!(decode(bad), None, "{bad}");
-        }
     }
 }
