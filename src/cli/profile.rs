@@ -1,4 +1,4 @@
-//! `caponier profile`: list, show, check, why. Reports go to stdout, diagnostics to stderr.
+//! `caponier profile`: list, show, check, schema, why. Reports go to stdout, diagnostics to stderr.
 //!
 //! Exit status: 0; 1 where `why` answers deny; 64 usage (clap); 78 where the profile is wrong.
 
@@ -60,6 +60,8 @@ enum Action {
         #[command(flatten)]
         setting: Setting,
     },
+    /// Print the JSON Schema of profiles, for editors
+    Schema,
     /// Tell whether something would be allowed, and which line decides; exit status 1 if not
     Why {
         /// A profile's name, or a file
@@ -131,6 +133,7 @@ pub fn run(args: ProfileArgs, around: &Surroundings) -> ExitCode {
             Ok((resolved, _)) => print(&show::text(&resolved, Style::stdout())),
             Err(problems) => fail(&problems),
         },
+        Action::Schema => print(profile::SCHEMA),
         Action::Check { profile, setting } => check(&profile, &setting, around),
         Action::Why { profile, question, setting } => match ask(&profile, &question, &setting, around) {
             Ok(answer) => give(&answer, setting.json),

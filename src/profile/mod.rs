@@ -130,6 +130,9 @@ fn resolve_source(root: source::Source, request: &Request, context: &Context) ->
     compile(&members, request, context)
 }
 
+/// The JSON Schema of a profile, made of what [`schema`] asks of a file.
+pub const SCHEMA: &str = include_str!("../../docs/profile.schema.json");
+
 /// The name under which [`resolve_adding`] shows where a line is from.
 pub const ADDED: &str = "<added>";
 

@@ -12,7 +12,6 @@ use crate::policy::host::{self, Host, Pattern};
 use crate::policy::network::{HostGrant, LocalGrant, LocalHost, SocketGrant};
 use crate::policy::tools::Rate;
 use crate::profile::problem::Problem;
-use crate::profile::quantity;
 use crate::profile::tree::{Node, Sourced, Table};
 
 /// The section as one file wrote it.
@@ -35,7 +34,7 @@ pub(super) fn section(mut table: Table<'_>) -> Section {
         listen: entries(&mut table, "listen", |entry| own(entry, Own::Listened)),
         unix: sockets(&mut table),
         connections: table.integer("connections", 1),
-        rate: rate(&mut table),
+        rate: table.rate_or_none("rate"),
         idle_timeout: table.duration_or_none("idle_timeout"),
     };
     table.finish();
@@ -158,21 +157,6 @@ fn own_host(text: &str) -> Result<Option<LocalHost>, host::Error> {
     })
 }
 
-/// `"6000/min"`, or `"none"`.
-fn rate(table: &mut Table<'_>) -> Option<Sourced<Option<Rate>>> {
-    let found = table.string("rate")?;
-    if found.value == "none" {
-        return Some(Sourced { value: None, origin: found.origin });
-    }
-    match quantity::rate(&found.value) {
-        Ok(rate) => Some(Sourced { value: Some(rate), origin: found.origin }),
-        Err(error) => {
-            table.reading().report(Problem::new(found.origin, format!("`network.rate`: {error}")));
-            None
-        }
-    }
-}
-
 /// What the values of `--host` add: this machine to `local`, everything else to `allow`. Whoever types an address that
 /// is private means it.
 pub(super) fn flags(hosts: &[String]) -> (Vec<HostGrant>, Vec<LocalGrant>, Vec<Problem>) {
@@ -238,6 +222,10 @@ fn sockets(table: &mut Table<'_>) -> Vec<SocketGrant> {
         } else {
             let Some(mut fields) = table.as_table("unix", item) else { continue };
             let written = (fields.string("path"), fields.string("reason").map(|reason| reason.value));
+            if written.0.is_none() && !fields.entries().any(|(name, _)| name.value == "path") {
+                let message = format!("an entry of `{}` has no `path`", table.dotted("unix"));
+                table.reading().report(Problem::new(table.reading().origin(&item.span()), message));
+            }
             fields.finish();
             written
         };

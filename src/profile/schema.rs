@@ -68,18 +68,24 @@ pub(super) struct Layer {
 /// only for finding more of them.
 pub(super) fn parse(source: &Source, env: Environment) -> (Layer, Vec<Problem>) {
     let reading = Reading::new(source);
-    let (tree, errors) = DeTable::parse_recoverable(&source.text);
+    let layer = read(&reading, &source.text, env);
+    (layer, reading.finish())
+}
+
+/// The same, with what is wrong noted in `reading`.
+pub(super) fn read(reading: &Reading<'_>, text: &str, env: Environment) -> Layer {
+    let (tree, errors) = DeTable::parse_recoverable(text);
     for error in &errors {
         let origin = reading.origin(&error.span().unwrap_or(0..0));
         reading.report(Problem::new(origin, format!("not TOML: {}", error.message())));
     }
     // What follows a syntax error is guesswork of the parser's; only what it said is worth reporting.
     if !errors.is_empty() {
-        return (Layer::default(), reading.finish());
+        return Layer::default();
     }
     let mut layer = Layer::default();
-    root(Table::root(&reading, tree.get_ref()), &mut layer, env);
-    (layer, reading.finish())
+    root(Table::root(reading, tree.get_ref()), &mut layer, env);
+    layer
 }
 
 fn root(mut table: Table<'_>, layer: &mut Layer, env: Environment) {

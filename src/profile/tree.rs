@@ -5,6 +5,8 @@
 //! array where a table is meant (`process = []`), and a profile must not be readable in two ways.
 
 use std::cell::RefCell;
+#[cfg(test)]
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::time::Duration;
 
@@ -34,12 +36,43 @@ pub(super) type Maybe<T> = Option<Sourced<T>>;
 pub(super) struct Reading<'s> {
     source: &'s Source,
     problems: RefCell<Vec<Problem>>,
+    #[cfg(test)]
+    pub(super) asked: RefCell<BTreeMap<String, BTreeSet<Asked>>>,
+}
+
+/// What a key was asked to be: `docs/profile.schema.json` is made of these (`tests/json_schema.rs`).
+#[cfg(test)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Asked {
+    /// A key that is known; where nothing else is noted, no value was there to be read.
+    Known,
+    String,
+    List,
+    Table,
+    /// Every key of the table was asked for.
+    Closed,
+    Boolean,
+    Integer {
+        least: u32,
+    },
+    /// One of these words.
+    Choice(Vec<String>),
+    Bytes,
+    Duration,
+    Rate,
+    /// Or `"none"`.
+    None,
 }
 
 impl<'s> Reading<'s> {
     /// Begins to read a file.
     pub(super) fn new(source: &'s Source) -> Self {
-        Reading { source, problems: RefCell::default() }
+        Reading {
+            source,
+            problems: RefCell::default(),
+            #[cfg(test)]
+            asked: RefCell::default(),
+        }
     }
 
     /// Notes a problem.
@@ -89,9 +122,16 @@ impl<'t> Table<'t> {
         self.reading
     }
 
+    #[cfg(test)]
+    fn note(&self, key: &str, asked: Asked) {
+        self.reading.asked.borrow_mut().entry(self.dotted(key)).or_default().insert(asked);
+    }
+
     /// The value of a key, which is known from now on.
     pub(super) fn get(&mut self, key: &'static str) -> Option<Node<'t>> {
         self.known.push(key);
+        #[cfg(test)]
+        self.note(key, Asked::Known);
         self.table.iter().find(|(name, _)| name.get_ref() == key).map(|(_, value)| value)
     }
 
@@ -105,6 +145,8 @@ impl<'t> Table<'t> {
 
     /// Reports every key that nobody asked for.
     pub(super) fn finish(self) {
+        #[cfg(test)]
+        self.reading.asked.borrow_mut().entry(self.path.clone()).or_default().insert(Asked::Closed);
         for (key, _) in self.entries().filter(|(key, _)| !self.known.contains(&key.value.as_str())) {
             let problem = Problem::new(key.origin, format!("unknown key `{}`", self.dotted(&key.value)));
             let help = match suggest::nearest(&key.value, self.known.iter().copied()) {
@@ -123,6 +165,8 @@ impl<'t> Table<'t> {
 
     /// `node` as a table that stands below this one under `key`.
     pub(super) fn as_table(&self, key: &str, node: Node<'t>) -> Option<Table<'t>> {
+        #[cfg(test)]
+        self.note(key, Asked::Table);
         match node.get_ref() {
             DeValue::Table(table) => {
                 Some(Table { reading: self.reading, path: self.dotted(key), table, known: Vec::new() })
@@ -139,6 +183,8 @@ impl<'t> Table<'t> {
 
     /// `node` as a string.
     pub(super) fn as_string(&self, key: &str, node: Node<'t>) -> Option<Sourced<String>> {
+        #[cfg(test)]
+        self.note(key, Asked::String);
         match node.get_ref() {
             DeValue::String(text) => {
                 Some(Sourced { value: text.to_string(), origin: self.reading.origin(&node.span()) })
@@ -160,6 +206,8 @@ impl<'t> Table<'t> {
 
     /// The items of `node`, which is a list.
     pub(super) fn as_list(&self, key: &str, node: Node<'t>) -> Vec<Node<'t>> {
+        #[cfg(test)]
+        self.note(key, Asked::List);
         match node.get_ref() {
             DeValue::Array(items) => items.iter().collect(),
             _ => {
@@ -171,6 +219,8 @@ impl<'t> Table<'t> {
 
     /// `true` or `false`.
     pub(super) fn boolean(&mut self, key: &'static str) -> Option<Sourced<bool>> {
+        #[cfg(test)]
+        self.note(key, Asked::Boolean);
         let node = self.get(key)?;
         match node.get_ref() {
             DeValue::Boolean(value) => {
@@ -188,6 +238,8 @@ impl<'t> Table<'t> {
 
     /// A whole number, or `"none"`.
     pub(super) fn integer_or_none(&mut self, key: &'static str, least: u32) -> Option<Sourced<Option<u32>>> {
+        #[cfg(test)]
+        self.note(key, Asked::None);
         let node = self.get(key)?;
         let origin = self.reading.origin(&node.span());
         match node.get_ref() {
@@ -200,6 +252,8 @@ impl<'t> Table<'t> {
     }
 
     fn as_integer(&self, key: &str, node: Node<'t>, least: u32) -> Option<Sourced<u32>> {
+        #[cfg(test)]
+        self.note(key, Asked::Integer { least });
         let DeValue::Integer(number) = node.get_ref() else {
             return self.mistyped(key, node, "a whole number");
         };
@@ -217,6 +271,8 @@ impl<'t> Table<'t> {
 
     /// One word of a fixed list.
     pub(super) fn choice<T: Copy>(&mut self, key: &'static str, words: &[(&str, T)]) -> Option<Sourced<T>> {
+        #[cfg(test)]
+        self.note(key, Asked::Choice(words.iter().map(|(word, _)| (*word).to_owned()).collect()));
         let found = self.string(key)?;
         if let Some((_, value)) = words.iter().find(|(word, _)| *word == found.value) {
             return Some(Sourced { value: *value, origin: found.origin });
@@ -233,30 +289,46 @@ impl<'t> Table<'t> {
 
     /// Bytes, as `"1GiB"`.
     pub(super) fn bytes(&mut self, key: &'static str) -> Option<Sourced<u64>> {
+        #[cfg(test)]
+        self.note(key, Asked::Bytes);
         let found = self.string(key)?;
         self.amount(key, found, quantity::bytes)
     }
 
     /// Bytes, or `"none"`.
     pub(super) fn bytes_or_none(&mut self, key: &'static str) -> Option<Sourced<Option<u64>>> {
+        #[cfg(test)]
+        self.note(key, Asked::Bytes);
+        #[cfg(test)]
+        self.note(key, Asked::None);
         let found = self.string(key)?;
         self.amount(key, found, |text| or_none(text, quantity::bytes))
     }
 
     /// A time, as `"60s"`.
     pub(super) fn duration(&mut self, key: &'static str) -> Option<Sourced<Duration>> {
+        #[cfg(test)]
+        self.note(key, Asked::Duration);
         let found = self.string(key)?;
         self.amount(key, found, quantity::duration)
     }
 
     /// A time, or `"none"`.
     pub(super) fn duration_or_none(&mut self, key: &'static str) -> Option<Sourced<Option<Duration>>> {
+        #[cfg(test)]
+        self.note(key, Asked::Duration);
+        #[cfg(test)]
+        self.note(key, Asked::None);
         let found = self.string(key)?;
         self.amount(key, found, |text| or_none(text, quantity::duration))
     }
 
     /// A rate, as `"60/min"`, or `"none"`.
     pub(super) fn rate_or_none(&mut self, key: &'static str) -> Option<Sourced<Option<Rate>>> {
+        #[cfg(test)]
+        self.note(key, Asked::Rate);
+        #[cfg(test)]
+        self.note(key, Asked::None);
         let found = self.string(key)?;
         self.amount(key, found, |text| or_none(text, quantity::rate))
     }

@@ -2,6 +2,7 @@
 
 mod composition;
 mod grants;
+mod json_schema;
 mod refused;
 mod reports;
 mod runtimes;
