@@ -54,20 +54,24 @@ retry() {
 
 # Debian packages: name:path of the file that shows it is there.
 debian='
+    binutils:/usr/bin/strip
     bubblewrap:/usr/bin/bwrap
     busybox-static:/usr/bin/busybox
     chromium:/usr/bin/chromium
     fonts-dejavu-core:/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf
     ca-certificates:/etc/ssl/certs/ca-certificates.crt
     curl:/usr/bin/curl
+    fish:/usr/bin/fish
     gcc:/usr/bin/gcc
     git:/usr/bin/git
     iproute2:/sbin/ip
     libc6-dev:/usr/include/stdio.h
+    man-db:/usr/bin/man
     musl-tools:/usr/bin/musl-gcc
     openssl:/usr/bin/openssl
     strace:/usr/bin/strace
     util-linux:/usr/bin/setpriv
+    zsh:/usr/bin/zsh
 '
 [ "$with_bench" = no ] || debian="$debian
     ripgrep:/usr/bin/rg

@@ -13,6 +13,9 @@ use std::{env, fs};
 use caponier::policy::reason::Reason;
 use serde_json::Value;
 
+#[path = "docs/cli.rs"]
+mod cli;
+
 fn repository() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
@@ -161,12 +164,16 @@ fn the_floor_plan_names_every_module_and_no_other() {
     assert!(gone.is_empty(), "docs/ARCHITECTURE.md names {gone:?}, which src/ does not have");
 }
 
-/// The program: `CAPONIER_BIN`, or the one that cargo built.
-fn help(words: &[&str]) -> String {
+/// What the program (`CAPONIER_BIN`, or the one that cargo built) says on stdout.
+fn said(words: &[&str], last: &str) -> String {
     let program = env::var_os("CAPONIER_BIN").unwrap_or_else(|| env!("CARGO_BIN_EXE_caponier").into());
-    let done = Command::new(program).args(words).arg("--help").output().unwrap();
-    assert!(done.status.success(), "{words:?} --help");
+    let done = Command::new(program).args(words).arg(last).output().unwrap();
+    assert!(done.status.success(), "{words:?} {last}: {}", String::from_utf8_lossy(&done.stderr));
     String::from_utf8(done.stdout).unwrap()
+}
+
+fn help(words: &[&str]) -> String {
+    said(words, "--help")
 }
 
 /// `--profile` of `      --profile <NAME|FILE>  A profile's …`.

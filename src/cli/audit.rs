@@ -25,6 +25,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 
+use crate::cli::diagnostic;
 use crate::cli::surroundings::Surroundings;
 use crate::cli::term::escape::escape;
 use crate::policy::directories::Directories;
@@ -80,13 +81,20 @@ pub fn run(args: &AuditArgs, around: &Surroundings) -> ExitCode {
     }
 }
 
-/// Says on stderr what went wrong.
-#[allow(clippy::print_stderr, reason = "this is where errors are told")]
-pub(in crate::cli) fn fail(error: &dyn std::error::Error, dir: &Path) -> ExitCode {
-    eprintln!("error: {}", escape(&error.to_string()));
-    if !dir.exists() {
-        eprintln!("help: no session was recorded there yet, or it is not the folder of a log (--audit-dir)");
-    }
+/// Says on stderr what went wrong, and what to do about it.
+pub(in crate::cli) fn fail(error: &(dyn std::error::Error + 'static), dir: &Path) -> ExitCode {
+    use crate::audit::session::Error;
+    let help = match error.downcast_ref::<Error>() {
+        _ if !dir.exists() => {
+            "no session was recorded there yet, or it is not the folder of a log (--audit-dir)"
+        }
+        Some(Error::None { .. }) => {
+            "`caponier audit query --event session.start` lists the sessions; --audit-dir is another log"
+        }
+        Some(Error::Several { .. }) => "give more of its name",
+        _ => "look at what it names: the log is in files of your own (docs/AUDIT.md)",
+    };
+    diagnostic::tell(&format!("error: {}\nhelp: {help}\n", escape(&error.to_string())));
     ExitCode::FAILURE
 }
 

@@ -3,11 +3,13 @@
 //! The program starts itself as `init`; that branch is taken before anything else happens, while there is one thread.
 
 pub mod audit;
+pub mod completions;
 mod demo;
 pub mod diagnostic;
 pub mod doctor;
 pub mod exit;
 pub mod learn;
+mod manual;
 pub mod profile;
 pub mod ps;
 pub mod run;
@@ -18,17 +20,21 @@ pub mod term;
 use std::ffi::OsStr;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::error::ErrorKind;
+use clap::{CommandFactory as _, Parser, Subcommand};
 
 use crate::cli::surroundings::Surroundings;
 use crate::supervisor::INIT;
 
 /// Runs a local MCP server in a pen: confined by the kernel, judged at every message, recorded on one timeline
 #[derive(Parser)]
-#[command(name = "caponier", version, max_term_width = 100)]
+#[command(name = "caponier", version, max_term_width = 100, disable_help_flag = true)]
 struct Line {
     #[command(subcommand)]
     command: Command,
+    /// Print help: -h in short, --help with examples and exit statuses
+    #[arg(short, long, global = true, action = clap::ArgAction::Help)]
+    help: Option<bool>,
 }
 
 #[derive(Subcommand)]
@@ -52,6 +58,13 @@ enum Command {
     Server(server::ServerArgs),
     /// List the sessions that run now
     Ps(ps::PsArgs),
+    /// Print a script that completes our commands in a shell
+    Completions(completions::CompletionsArgs),
+}
+
+/// The whole command line with its manual: what `--help`, man pages and completions are made of.
+pub fn command() -> clap::Command {
+    manual::taught(Line::command())
 }
 
 /// Runs the program.
@@ -65,12 +78,7 @@ pub fn main() -> ExitCode {
     }
     let line = match Line::try_parse() {
         Ok(line) => line,
-        Err(error) => {
-            // Help that was asked for goes to stdout and is no error.
-            let status = if error.use_stderr() { exit::USAGE } else { 0 };
-            let _ = error.print();
-            return ExitCode::from(status);
-        }
+        Err(error) => return explain(error),
     };
     match line.command {
         Command::Run(args) => run::run(args),
@@ -82,14 +90,29 @@ pub fn main() -> ExitCode {
         Command::Audit(args) => around(|around| audit::run(&args, around)),
         Command::Server(args) => around(|around| server::run(&args, &around.directories)),
         Command::Ps(args) => around(|around| ps::run(&args, &around.directories)),
+        Command::Completions(args) => around(|around| completions::run(&args, &around.directories)),
     }
+}
+
+/// A command line that starts nothing: a wrong one, or one that asks for help. Help that was asked for goes to stdout and is
+/// no error.
+fn explain(error: clap::Error) -> ExitCode {
+    let is_short = std::env::args_os().take_while(|word| word != "--").any(|word| word == "-h");
+    let told = match error.kind() {
+        // The manual is added here alone: a server's start does not wait for it.
+        ErrorKind::DisplayHelp if !is_short => command().try_get_matches().err().unwrap_or(error),
+        _ => error,
+    };
+    let status = if told.use_stderr() { exit::USAGE } else { 0 };
+    let _ = told.print();
+    ExitCode::from(status)
 }
 
 fn around(run: impl FnOnce(&Surroundings) -> ExitCode) -> ExitCode {
     match Surroundings::find() {
         Ok(around) => run(&around),
         Err(error) => {
-            diagnostic::tell(&format!("error: {error}\n"));
+            diagnostic::tell(&format!("error: {error}\nhelp: {}\n", error.help()));
             ExitCode::from(exit::CONFIGURATION)
         }
     }

@@ -102,7 +102,7 @@ fn start(args: RunArgs) -> Result<session::Outcome, Refused> {
     let client = session::client();
     session::give_up_capabilities().map_err(|error| not_set_up(&error))?;
     let around = Surroundings::find()
-        .map_err(|error| Refused::new(exit::CONFIGURATION, error.to_string(), Some("set HOME")))?;
+        .map_err(|error| Refused::new(exit::CONFIGURATION, error.to_string(), Some(error.help())))?;
     let request = prepare(args, &around, client)?;
     session::run(init, request).map_err(|error| refused_session(&error))
 }

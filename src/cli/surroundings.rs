@@ -26,6 +26,19 @@ pub enum Error {
     Home,
 }
 
+impl Error {
+    /// What to do about it.
+    pub fn help(&self) -> &'static str {
+        match self {
+            Error::Cwd(_) => "change to a folder that exists",
+            Error::Program(_) => {
+                "/proc has to be mounted, and the program has to be where it was started from"
+            }
+            Error::Home => "set HOME",
+        }
+    }
+}
+
 /// Everything outside a profile that it may look at.
 #[derive(Debug, Clone)]
 pub struct Surroundings {

@@ -50,7 +50,10 @@ pub(super) fn run(args: &ReportArgs, directories: &Directories) -> ExitCode {
         }
         Err(error) => {
             let file = escape(&args.html.to_string_lossy()).into_owned();
-            diagnostic::tell(&format!("error: {file}: {error}\n"));
+            let help = "choose a file in a folder that exists and can be written";
+            diagnostic::tell(&format!(
+                "error: the page cannot be written to {file}: {error}\nhelp: {help}\n"
+            ));
             ExitCode::FAILURE
         }
     }
