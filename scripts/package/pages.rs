@@ -3,6 +3,8 @@
 //! They are made of the command line's own definition, which is also what `--help` prints. Only scripts/release.sh runs
 //! this: the program itself carries no man pages and no crate for them.
 
+#![allow(clippy::print_stderr, reason = "a program of the packaging tells its errors there")]
+
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::{env, fs, io};
