@@ -159,14 +159,16 @@ fn refusals() -> Vec<Event> {
             count: 1,
         })),
         Event::ToolDefined(Box::new(ToolDefined {
-            kind: "tool",
+            kind: "prompt",
             tool: None,
+            name: Some(String::new()),
             sha256: String::new(),
             findings: Vec::new(),
         })),
         Event::ToolChanged(Box::new(ToolChanged {
-            kind: "tool",
+            kind: "prompt",
             tool: None,
+            name: Some(String::new()),
             fate: "changed",
             renamed_from: None,
             sha256: String::new(),

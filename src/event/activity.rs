@@ -390,10 +390,13 @@ pub struct ToolMismatch {
 /// `tool.defined`: a definition was seen for the first time, and is what later ones are compared with.
 #[derive(Debug, Clone, Serialize)]
 pub struct ToolDefined {
-    /// `tool`, or `instructions`.
+    /// `tool`, `instructions`, `prompt`, `resource`, `resource_template`.
     pub kind: &'static str,
     /// The tool's name; `null` for what is none.
     pub tool: Option<String>,
+    /// The prompt's name, the resource's URI, the template's URI template.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
     /// Of the canonical text of the definition.
     pub sha256: String,
     /// What is strange about its texts.
@@ -403,10 +406,13 @@ pub struct ToolDefined {
 /// `tool.changed`: a definition is not the one that is pinned. Once a session for each.
 #[derive(Debug, Clone, Serialize)]
 pub struct ToolChanged {
-    /// `tool`, or `instructions`.
+    /// `tool`, `instructions`, `prompt`, `resource`, `resource_template`.
     pub kind: &'static str,
     /// The tool's name; `null` for what is none.
     pub tool: Option<String>,
+    /// The prompt's name, the resource's URI, the template's URI template.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
     /// `added`, `removed`, `changed`.
     pub fate: &'static str,
     /// The tool that is gone and said the same.

@@ -22,8 +22,9 @@ const INPUT_REQUESTS: &str = "inputRequests";
 /// Members of the envelope.
 const ENVELOPE: [&str; 6] = ["jsonrpc", "id", "method", "params", "result", "error"];
 /// Members of `params` that are read here.
-const PARAMS: [&str; 10] = [
+const PARAMS: [&str; 11] = [
     "name",
+    "uri",
     "arguments",
     "_meta",
     "requestId",
@@ -212,6 +213,7 @@ fn params<'a>(scanner: &mut Scanner<'a>) -> Result<Option<Params<'a>>, ScanError
     let whole = scanner.object(|scanner, key| {
         let slot = match &*key.name {
             "name" => &mut params.name,
+            "uri" => &mut params.uri,
             "arguments" => &mut params.arguments,
             "requestId" => &mut params.request_id,
             "cursor" => &mut params.cursor,
@@ -272,12 +274,14 @@ impl Params<'_> {
     fn check(&self, method: &str) -> Result<(), Placed> {
         if let Some((meant, at)) = self.misspelt {
             // Elsewhere these may be names of something else; `_meta` means the same everywhere.
-            let decides =
-                matches!(method, TOOLS_CALL | TOOLS_LIST | "initialize" | "notifications/cancelled");
-            if decides
-                || matches!(meant, "_meta" | "inputResponses")
-                || meant == "taskId" && method.starts_with("tasks/")
-            {
+            let decides = match meant {
+                "_meta" | "inputResponses" => true,
+                "taskId" => method.starts_with("tasks/"),
+                "uri" => method.starts_with("resources/"),
+                "cursor" => method.ends_with("/list"),
+                _ => matches!(method, "prompts/get" | "initialize" | "notifications/cancelled"),
+            };
+            if decides || matches!(method, TOOLS_CALL | TOOLS_LIST) {
                 return Err((Some(at), Fault::Misspelt(meant)));
             }
         }

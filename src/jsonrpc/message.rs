@@ -66,12 +66,14 @@ pub struct Raw<'a>(pub &'a str);
 /// Members of `params`, whatever the method.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Params<'a> {
-    /// `name`: the tool of a `tools/call` (then it is a string).
+    /// `name`: the tool of a `tools/call` (then it is a string), or the prompt of a `prompts/get`.
     pub name: Option<Raw<'a>>,
     /// `arguments` (an object in a `tools/call`).
     pub arguments: Option<Raw<'a>>,
     /// `requestId`: what a `notifications/cancelled` takes back.
     pub request_id: Option<Raw<'a>>,
+    /// `uri`: the resource of a `resources/read`.
+    pub uri: Option<Raw<'a>>,
     /// `cursor`: which page of a list is asked for; none for the first.
     pub cursor: Option<Raw<'a>>,
     /// `task` of a `tools/call`: the answer names a task, whose result is asked for later.

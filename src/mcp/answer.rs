@@ -41,6 +41,19 @@ pub fn cancelled(id: &str) -> String {
     )
 }
 
+/// What the server is told of a task that is given up: a request of ours, its line end included. `id` is its JSON text.
+pub fn cancel_task(id: &str, task: &str, modern: bool) -> String {
+    let mut params = serde_json::json!({ "taskId": task });
+    if modern {
+        params["_meta"] = serde_json::json!({
+            "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+            "io.modelcontextprotocol/clientInfo": {"name": "caponier", "version": env!("CARGO_PKG_VERSION")},
+            "io.modelcontextprotocol/clientCapabilities": {"extensions": {"io.modelcontextprotocol/tasks": {}}},
+        });
+    }
+    format!("{{\"jsonrpc\":\"2.0\",\"id\":{id},\"method\":\"tasks/cancel\",\"params\":{params}}}\n")
+}
+
 /// The error for another refused message. `id` is its JSON text, `None` when it could not be read.
 pub fn refused_request(id: Option<&str>, refusal: &Refusal, code: i64, event: EventId<'_>) -> String {
     let message = Value::from(format!(

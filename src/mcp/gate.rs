@@ -4,6 +4,7 @@
 //! [`Gate::admit`] or [`Gate::arrive`]. The era is read off each request (design: `_meta` carries the version); a
 //! process that was sent `initialize` speaks a legacy version, whatever else it is sent.
 
+use std::hash::RandomState;
 use std::time::Instant;
 
 use crate::jsonrpc::{Body, Id, IdKey, Invocation, Limits, Message, Raw, Reply, Response, TOOLS_LIST};
@@ -15,8 +16,9 @@ use crate::mcp::catalog::{Catalog, Cursor, Listing};
 use crate::mcp::fields::Fields;
 use crate::mcp::mismatch::{self, Distrust, Mismatch};
 use crate::mcp::pending::{Asked, Call, MAX, Pending, Request};
+use crate::mcp::pins::Kind as Pinned;
+use crate::mcp::pins::listing::Listings;
 use crate::mcp::pins::watch::Watch;
-use crate::mcp::pins::{self, Kind as Pinned, Value};
 use crate::mcp::rates::Rates;
 use crate::mcp::refusal::Refusal;
 use crate::mcp::tasks::Tasks;
@@ -31,6 +33,7 @@ const WITH_BATCHES: &str = "2025-03-26";
 const MAX_BATCH: usize = 1000;
 
 mod asks;
+mod definitions;
 
 /// Why there is no gate.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -77,7 +80,7 @@ pub enum Admitted {
 pub struct Arrival {
     /// What it answers.
     pub request: Request,
-    /// What the client is not shown of a `tools/list`, or why it is shown nothing of this answer.
+    /// What the client is not shown of a list, or why it is shown nothing of this answer.
     pub listing: Result<Listing, Refusal>,
     /// What the server asks for before it answers.
     pub inputs: Vec<Input>,
@@ -101,6 +104,17 @@ pub struct Expired {
     pub refusal: Refusal,
 }
 
+/// A task that took longer than the call that it was may take.
+#[derive(Debug)]
+pub struct Overdue {
+    /// The tool of the call.
+    pub tool: String,
+    /// Why it is taken back.
+    pub refusal: Refusal,
+    /// What the server is told: a request of ours.
+    pub cancel: String,
+}
+
 /// The page that a `tools/list` asks for. What is no string is a page that no server named.
 fn cursor(invocation: &Invocation<'_>) -> Cursor {
     let Raw(raw) = invocation.params.cursor.filter(|cursor| cursor.0 != "null")?;
@@ -118,6 +132,8 @@ pub struct Gate {
     fields: Fields,
     /// Where definitions are pinned.
     watch: Option<Watch>,
+    /// Lists of other things than tools that are read page by page.
+    listings: Listings,
     distrust: Distrust,
     max_depth: u32,
     pending: Pending,
@@ -125,6 +141,8 @@ pub struct Gate {
     /// What the server asked and the client has not answered.
     waiting: Waiting,
     tasks: Tasks,
+    /// The ids of our own requests.
+    ids: RandomState,
     /// What the client can be asked for, as it said last.
     announced: Capabilities,
     /// The client's `initialize` was answered.
@@ -152,11 +170,13 @@ impl Gate {
             tools: tools.clone(),
             waiting: Waiting::default(),
             tasks: Tasks::default(),
+            ids: RandomState::new(),
             announced: Capabilities::default(),
             greeted: false,
             catalog: Catalog::default(),
             fields: Fields::new(tools, protocol),
             watch: None,
+            listings: Listings::default(),
             distrust: Distrust::new(tools.mismatch.as_ref()),
             max_depth: protocol.max_depth,
             pending: Pending::default(),
@@ -213,14 +233,20 @@ impl Gate {
         if let Some(refusal) = tool.as_deref().and_then(|tool| self.refuse_call(tool, invocation, now)) {
             return Some(refusal);
         }
-        if let Some(refusal) = self.refuse_task(invocation, now) {
+        let other = || self.refuse_task(invocation, now).or_else(|| self.refuse_pinned(invocation));
+        if let Some(refusal) = other() {
             return Some(refusal);
         }
         let in_flight = self.pending.get(id.key()).map(|request| &request.asked);
-        let lists = invocation.method == TOOLS_LIST;
+        let lists = invocation.method == TOOLS_LIST || self.listed(invocation).is_some();
         match (tool, in_flight) {
             // The answer to any of these must be told from every other.
-            (_, Some(Asked::Call(_) | Asked::Cancelled | Asked::TimedOut | Asked::Tools(_)))
+            (
+                _,
+                Some(
+                    Asked::Call(_) | Asked::Cancelled | Asked::TimedOut | Asked::Tools(_) | Asked::Listed(..),
+                ),
+            )
             | (Some(_), Some(_)) => {
                 Some(Refusal::ambiguous(format!("the id {} is already in flight", id.raw())))
             }
@@ -244,12 +270,16 @@ impl Gate {
             .or_else(|| self.rates.refuse(tool, now))
             .or_else(|| caps::refuse_concurrent(&self.tools, tool, all, own))
             .or_else(|| self.distrust.refuse(tool))
-            .or_else(|| self.watch.as_ref()?.refuse(tool))
+            .or_else(|| self.watch.as_ref()?.refuse(Pinned::Tool, tool))
     }
 
-    /// Whether the server has the tool, as far as its lists say, and whether it may be called.
+    /// Whether the server has the tool, as far as its lists say, those of earlier sessions too, and whether it may be
+    /// called.
     fn refuse_tool(&self, tool: &str) -> Option<Refusal> {
-        self.catalog.refuse(tool).or_else(|| self.rules.refuse(tool))
+        let is_unknown = |watch: &Watch| !self.catalog.knows(tool) && watch.is_unknown(Pinned::Tool, tool);
+        let unknown =
+            || self.watch.as_ref().filter(|watch| is_unknown(watch)).map(|_| Refusal::unknown_tool(tool));
+        self.catalog.refuse(tool).or_else(unknown).or_else(|| self.rules.refuse(tool))
     }
 
     /// Judges a message of the server's.
@@ -276,9 +306,9 @@ impl Gate {
         caps::refuse_result(&self.tools, tool, bytes as u64)
     }
 
-    /// When [`Gate::expire`] has something to do next.
+    /// When [`Gate::expire`] or [`Gate::expire_tasks`] has something to do next.
     pub fn deadline(&self) -> Option<Instant> {
-        self.pending.deadline()
+        self.pending.deadline().into_iter().chain(self.tasks.deadline()).min()
     }
 
     /// The calls that are too late at `now`. An answer that comes to one of them is late from here on.
@@ -320,6 +350,9 @@ impl Gate {
         if initialize || modern {
             self.announced = Capabilities::read(invocation.params.capabilities);
         }
+        if let ("tasks/cancel", Some(Raw(task))) = (&*invocation.method, invocation.params.task_id) {
+            self.tasks.end(&Raw(task).string().unwrap_or_default());
+        }
         let admitted = self.insert(id, invocation, now);
         self.pending.announce(id.key(), self.announced);
         admitted
@@ -345,11 +378,14 @@ impl Gate {
                     method @ ("tasks/result" | "tasks/get" | "tasks/update") => {
                         self.task(invocation, method == "tasks/result")
                     }
-                    _ => Asked::Other,
+                    _ => match self.listed(invocation) {
+                        Some(kind) => Asked::Listed(kind, cursor(invocation)),
+                        None => Asked::Other,
+                    },
                 };
                 // A result that is waited for takes no longer than the call that it belongs to.
                 let deadline = match &asked {
-                    Asked::Task { tool, result: true } => {
+                    Asked::Task { tool, result: true, .. } => {
                         let timeout = caps::timeout(&self.tools, tool);
                         let own = timeout.and_then(|timeout| now.checked_add(timeout.value));
                         let task = self.tasks.get(invocation.params.task_id);
@@ -377,24 +413,10 @@ impl Gate {
             Ok(inputs) => inputs,
             Err(refusal) => return Some(Arrival { request, listing: Err(refusal), inputs: Vec::new() }),
         };
-        let mut listing = Ok(Listing::default());
-        if let (Asked::Tools(cursor), Reply::Result { raw, .. }) = (&request.asked, response.reply) {
-            let (rules, watch) = (&self.rules, &mut self.watch);
-            listing = self.catalog.learn(raw, cursor, request.modern, |tree, node, tool| {
-                let held =
-                    watch.as_mut().is_some_and(|watch| watch.see(Pinned::Tool, tool, Value::of(tree, node)));
-                rules.refuse(tool).is_some() || held
-            });
-            if let (Ok(_), Some(watch), Some(names)) = (&listing, &mut self.watch, self.catalog.whole()) {
-                watch.whole(names);
-            }
-        }
-        if let (Asked::Initialize, Reply::Result { raw, .. }, Some(watch)) =
-            (&request.asked, response.reply, &mut self.watch)
-        {
-            listing =
-                pins::instructions::learn(watch, raw).map(|result| Listing { result, ..Listing::default() });
-        }
+        let listing = match response.reply {
+            Reply::Result { raw, .. } => self.learn(&request, raw),
+            Reply::Error { .. } => Ok(Listing::default()),
+        };
         Some(Arrival { request, listing, inputs })
     }
 

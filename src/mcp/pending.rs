@@ -10,6 +10,7 @@ use std::time::Instant;
 use crate::jsonrpc::{Id, IdKey};
 use crate::mcp::ask::Capabilities;
 use crate::mcp::catalog::Cursor;
+use crate::mcp::pins::Kind;
 
 /// Most calls in flight, and most other requests.
 pub const MAX: usize = 10_000;
@@ -36,11 +37,15 @@ pub enum Asked {
     Task {
         /// The tool.
         tool: String,
+        /// The task.
+        task: Box<str>,
         /// `tasks/result`, whose answer is the call's result.
         result: bool,
     },
     /// `tools/list`: this page, whose answer is read and may be rewritten.
     Tools(Cursor),
+    /// Another list whose answer is read and may be rewritten: this page of it.
+    Listed(Kind, Cursor),
     /// Another request.
     Other,
     /// A call that was taken back; its answer may still come.
@@ -49,12 +54,14 @@ pub enum Asked {
     TimedOut,
     /// Another request that was taken back.
     Withdrawn,
+    /// A request of ours: its answer is for nobody else.
+    Ours,
 }
 
 impl Asked {
     /// Whether nobody waits for the answer.
     fn is_over(&self) -> bool {
-        matches!(self, Asked::Cancelled | Asked::TimedOut | Asked::Withdrawn)
+        matches!(self, Asked::Cancelled | Asked::TimedOut | Asked::Withdrawn | Asked::Ours)
     }
 }
 
@@ -208,8 +215,8 @@ impl Pending {
             }
             // The protocol does not let a client take the first back; the late answer to the second is read all the
             // same, for whoever no longer waits for it may still look at it.
-            Asked::Initialize | Asked::Tools(_) => None,
-            Asked::Cancelled | Asked::TimedOut | Asked::Withdrawn => None,
+            Asked::Initialize | Asked::Tools(_) | Asked::Listed(..) => None,
+            Asked::Cancelled | Asked::TimedOut | Asked::Withdrawn | Asked::Ours => None,
         }
     }
 
@@ -220,6 +227,18 @@ impl Pending {
         request.asked = over;
         request.deadline = None;
         self.settle(&ended);
+        self.remember(id);
+        Some(ended)
+    }
+
+    /// A request of ours goes to the server.
+    pub(super) fn expect(&mut self, id: &Id<'_>) {
+        self.insert(id, Asked::Ours, false, None, false);
+        self.remember(id.key());
+    }
+
+    /// Keeps what is over as long as there is room.
+    fn remember(&mut self, id: &IdKey) {
         self.over_count += 1;
         self.over.push_back(id.clone());
         while self.over.len() > MAX {
@@ -229,7 +248,6 @@ impl Pending {
                 self.over_count -= 1;
             }
         }
-        Some(ended)
     }
 
     /// When the next request is too late.

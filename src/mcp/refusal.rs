@@ -71,11 +71,25 @@ impl Refusal {
         Refusal::never(Reason::MessageDirection, detail, "this version of the protocol has no such message")
     }
 
-    /// An answer to `tools/list` that is no list of tools to every reader.
-    pub(super) fn not_a_list(detail: &str) -> Self {
+    /// An answer to `tools/list`, or to another list, that is no such list to every reader.
+    pub(super) fn no_list(noun: &str, detail: &str) -> Self {
+        let why_not = format!(
+            "what cannot be read cannot be judged: nobody would know which {noun}s the client was shown"
+        );
+        Refusal::never(Reason::MessageMalformed, format!("no list of {noun}s: {detail}"), &why_not)
+    }
+
+    /// A prompt, resource or template whose definition two readers could take for different ones.
+    pub(super) fn ambiguous_definition(noun: &str, detail: &str) -> Self {
         let why_not =
-            "what cannot be read cannot be judged: nobody would know which tools the client was shown";
-        Refusal::never(Reason::MessageMalformed, format!("no list of tools: {detail}"), why_not)
+            "two readers could take its definition for different ones; the server's author can repair it";
+        Refusal::never(Reason::MessageAmbiguous, format!("the definition of this {noun}: {detail}"), why_not)
+    }
+
+    /// A prompt, resource or template whose definition is longer than what is kept.
+    pub(super) fn long_definition(noun: &str, limit: usize) -> Self {
+        let detail = format!("the definition of this {noun}: it is longer than {limit} bytes");
+        Refusal::never(Reason::MessageTooLong, detail, "what is not kept cannot be compared later")
     }
 
     /// A tool that the server does not list.
@@ -98,7 +112,7 @@ impl Refusal {
     }
 
     /// An answer to a call that was ended before.
-    pub(super) fn late() -> Self {
+    pub fn late() -> Self {
         let detail = "an answer to a call that had timed out";
         Refusal::never(Reason::MessageLate, detail, "the client was told that the call had no answer in time")
     }

@@ -3,9 +3,9 @@
 //! A call becomes a task because the client says so (`params.task`, 2025-11-25) or because the server does
 //! (`resultType: "task"`, the extension `io.modelcontextprotocol/tasks` of 2026-07-28). What is asked about a task is judged by
 //! the tool that it belongs to; the time that a call may take counts from the call. A task that is not known here
-//! (another session's) is held to what holds for all tools.
+//! (another session's) is held to what holds for all tools. One that is not over when its time is gets taken back.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::time::Instant;
 
 use crate::jsonrpc::{Raw, members};
@@ -19,6 +19,8 @@ const MAX_ID: usize = 1024;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Task {
     pub(super) tool: String,
+    /// Whether it was asked for in the modern era.
+    pub(super) modern: bool,
     /// When it is too late for anything but to take it back.
     pub(super) deadline: Option<Instant>,
 }
@@ -28,6 +30,10 @@ pub(super) struct Task {
 pub(super) struct Tasks {
     known: HashMap<Box<str>, Task>,
     order: VecDeque<Box<str>>,
+    /// Those that are not over, by when they are too late; the number tells apart what is late at the same time.
+    due: BTreeMap<(Instant, u64), Box<str>>,
+    dues: HashMap<Box<str>, (Instant, u64)>,
+    numbered: u64,
 }
 
 impl Tasks {
@@ -41,38 +47,93 @@ impl Tasks {
     /// # Errors
     /// It did, and nobody could tell what is asked about it later.
     pub(super) fn learn(&mut self, result: Raw<'_>, says_so: bool, task: Task) -> Result<(), Refusal> {
-        let (mut inner, mut id) = (None, None);
-        members(result, |name, value| match &*name {
-            "task" if value.0.starts_with('{') => inner = Some(value),
-            "taskId" => id = Some(value),
-            _ => {}
-        });
-        let id = match (says_so, inner) {
-            (true, _) => id,
-            (false, Some(inner)) => {
-                let mut id = None;
-                members(inner, |name, value| {
-                    if name == "taskId" {
-                        id = Some(value);
-                    }
-                });
-                id
-            }
-            (false, None) => return Ok(()),
-        };
-        let Some(id) = id.and_then(Raw::string).filter(|id| id.len() <= MAX_ID) else {
-            return Err(Refusal::malformed("a task without an id that can be kept track of"));
-        };
-        let id: Box<str> = (*id).into();
+        let Some(id) = named(result, says_so)? else { return Ok(()) };
+        self.end(&id);
+        if let Some(deadline) = task.deadline {
+            self.numbered += 1;
+            self.due.insert((deadline, self.numbered), id.clone());
+            self.dues.insert(id.clone(), (deadline, self.numbered));
+        }
         if self.known.insert(id.clone(), task).is_none() {
             self.order.push_back(id);
         }
         while self.order.len() > MAX {
             let Some(oldest) = self.order.pop_front() else { break };
+            self.end(&oldest);
             self.known.remove(&oldest);
         }
         Ok(())
     }
+
+    /// A task is over, or taken back: when its time is, there is nothing left to do.
+    pub(super) fn end(&mut self, id: &str) {
+        if let Some(due) = self.dues.remove(id) {
+            self.due.remove(&due);
+        }
+    }
+
+    /// What an answer about a task, or a notification, says of it: that it is over, if it is.
+    pub(super) fn hear(&mut self, id: &str, about: Raw<'_>) {
+        let mut status = None;
+        members(about, |name, value| match &*name {
+            "status" => status = Some(value),
+            "task" if value.0.starts_with('{') => members(value, |name, value| {
+                if name == "status" {
+                    status = Some(value);
+                }
+            }),
+            _ => {}
+        });
+        if matches!(status.and_then(Raw::string).as_deref(), Some("completed" | "failed" | "cancelled")) {
+            self.end(id);
+        }
+    }
+
+    /// When the next task is too late.
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        self.due.first_key_value().map(|((deadline, _), _)| *deadline)
+    }
+
+    /// The tasks that are too late at `now`, and not over: their ids.
+    pub(super) fn expire(&mut self, now: Instant) -> Vec<(Box<str>, Task)> {
+        let mut late = Vec::new();
+        while self.deadline().is_some_and(|deadline| deadline <= now) {
+            let Some((_, id)) = self.due.pop_first() else { break };
+            self.dues.remove(&id);
+            late.extend(self.known.get(&id).cloned().map(|task| (id, task)));
+        }
+        late
+    }
+}
+
+/// The id of the task that the result of a call names. `says_so`: by its `resultType` it is one.
+///
+/// # Errors
+/// It is one, and nobody could tell what is asked about it later.
+pub(super) fn named(result: Raw<'_>, says_so: bool) -> Result<Option<Box<str>>, Refusal> {
+    let (mut inner, mut id) = (None, None);
+    members(result, |name, value| match &*name {
+        "task" if value.0.starts_with('{') => inner = Some(value),
+        "taskId" => id = Some(value),
+        _ => {}
+    });
+    let id = match (says_so, inner) {
+        (true, _) => id,
+        (false, Some(inner)) => {
+            let mut id = None;
+            members(inner, |name, value| {
+                if name == "taskId" {
+                    id = Some(value);
+                }
+            });
+            id
+        }
+        (false, None) => return Ok(None),
+    };
+    let Some(id) = id.and_then(Raw::string).filter(|id| id.len() <= MAX_ID) else {
+        return Err(Refusal::malformed("a task without an id that can be kept track of"));
+    };
+    Ok(Some((*id).into()))
 }
 
 #[cfg(test)]
@@ -80,7 +141,7 @@ mod tests {
     use super::*;
 
     fn task(tool: &str) -> Task {
-        Task { tool: tool.into(), deadline: None }
+        Task { tool: tool.into(), modern: false, deadline: None }
     }
 
     #[test]
@@ -117,5 +178,28 @@ mod tests {
         }
         assert_eq!((tasks.known.len(), tasks.order.len()), (MAX, MAX));
         assert!(tasks.get(Some(Raw(r#""4""#))).is_none() && tasks.get(Some(Raw(r#""5""#))).is_some());
+    }
+
+    #[test]
+    fn what_is_not_over_in_time_is_told_once() {
+        let start = Instant::now();
+        let at = |seconds| start + std::time::Duration::from_secs(seconds);
+        let mut tasks = Tasks::default();
+        for (id, seconds) in [("a", 30), ("b", 10), ("c", 10), ("d", 10), ("e", 10)] {
+            let result = format!(r#"{{"task":{{"taskId":"{id}"}}}}"#);
+            let late = Task { deadline: Some(at(seconds)), ..task(id) };
+            tasks.learn(Raw(&result), false, late).unwrap();
+        }
+        assert_eq!(tasks.deadline(), Some(at(10)));
+        tasks.hear("b", Raw(r#"{"taskId":"b","status":"completed"}"#));
+        tasks.hear("c", Raw(r#"{"task":{"status":"working"}}"#));
+        tasks.hear("d", Raw(r#"{"task":{"status":"cancelled"}}"#));
+        tasks.end("e");
+        assert!(tasks.expire(at(9)).is_empty());
+        let late: Vec<Box<str>> = tasks.expire(at(10)).into_iter().map(|(id, _)| id).collect();
+        assert_eq!(late, ["c".into()]);
+        assert!(tasks.expire(at(29)).is_empty());
+        assert_eq!(tasks.expire(at(30)).len(), 1);
+        assert_eq!((tasks.due.len(), tasks.dues.len(), tasks.deadline()), (0, 0, None));
     }
 }

@@ -11,7 +11,7 @@ use nix::poll::PollTimeout;
 
 use crate::event::{Direction, Outcome};
 use crate::mcp::answer;
-use crate::mcp::gate::Expired;
+use crate::mcp::gate::{Expired, Overdue};
 use crate::mcp::pending::Asked;
 use crate::relay::Notice;
 use crate::relay::record::Ending;
@@ -44,7 +44,7 @@ fn end_late(shared: &Shared) -> Option<bool> {
     let is_expired = !expired.is_empty();
     for (answer, cancel) in expired {
         shared.server.say(cancel);
-        if shared.client.write(answer.as_bytes()).is_err() {
+        if answer.is_some_and(|answer| shared.client.write(answer.as_bytes()).is_err()) {
             shared.notify(Notice::ClientGone);
         }
     }
@@ -66,15 +66,33 @@ fn until(deadline: Instant, now: Instant) -> PollTimeout {
     PollTimeout::try_from(left.min(Duration::from_secs(3600))).unwrap_or(PollTimeout::MAX)
 }
 
-/// Records every call that is too late: what the client and the server are told of each. `None` when the session has
-/// ended.
-fn expire(shared: &Shared) -> Option<Vec<(String, Vec<u8>)>> {
+/// What the client, which does not always wait for something, and the server are told.
+type Told = (Option<String>, Vec<u8>);
+
+/// Records every call that is too late, and every task: what the client and the server are told of each. `None` when the
+/// session has ended.
+fn expire(shared: &Shared) -> Option<Vec<Told>> {
     let _open = shared.enter()?;
-    let expired = shared.gate().expire(Instant::now());
-    Some(expired.into_iter().filter_map(|expired| told(shared, &expired)).collect())
+    let now = Instant::now();
+    let (expired, overdue) = {
+        let mut gate = shared.gate();
+        (gate.expire(now), gate.expire_tasks(now))
+    };
+    // A task whose result somebody waits for is told of once.
+    let waited = |tool: &str| {
+        let is_it = |asked: &Asked| matches!(asked, Asked::Task { tool: of, result: true, .. } if of == tool);
+        expired.iter().any(|expired| is_it(&expired.request.asked))
+    };
+    for Overdue { tool, refusal, .. } in overdue.iter().filter(|overdue| !waited(&overdue.tool)) {
+        let what = (Some("tasks/result".to_owned()), Some(tool.clone()));
+        shared.record.denied(Direction::ServerToClient, what, refusal, 0);
+    }
+    let mut all: Vec<Told> = expired.iter().filter_map(|expired| told(shared, expired)).collect();
+    all.extend(overdue.into_iter().map(|overdue| (None, overdue.cancel.into_bytes())));
+    Some(all)
 }
 
-fn told(shared: &Shared, expired: &Expired) -> Option<(String, Vec<u8>)> {
+fn told(shared: &Shared, expired: &Expired) -> Option<Told> {
     let Expired { request, refusal } = expired;
     let (method, tool) = match &request.asked {
         Asked::Call(call) => ("tools/call", &call.tool),
@@ -96,5 +114,5 @@ fn told(shared: &Shared, expired: &Expired) -> Option<(String, Vec<u8>)> {
         let _ = shared.call_ends(call, ending);
     }
     answer.push('\n');
-    Some((answer, answer::cancelled(&request.id).into_bytes()))
+    Some((Some(answer), answer::cancelled(&request.id).into_bytes()))
 }

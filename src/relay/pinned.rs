@@ -7,7 +7,7 @@
 //! The name of the server is the key, and nothing else is: an upgrade moves the program, another profile is about the
 //! same server. Two servers need two names (`--name`).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Read, Write as _};
@@ -19,9 +19,11 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
 
-use crate::mcp::pins::watch::Known;
+use crate::mcp::pins::known::Known;
 use crate::mcp::pins::{Kind, Pins, Value};
 
+/// The version of the format that is written. Version 1, which knew of lists of tools alone, is read too.
+const VERSION: u32 = 2;
 /// Largest file that is read.
 const MAX_BYTES: u64 = 64 << 20;
 /// Most values and names in one definition.
@@ -62,10 +64,30 @@ pub struct Store {
 struct OnDisk {
     v: u32,
     server: String,
-    whole: bool,
+    whole: Whole,
     pinned: Kinds,
-    seen_whole: bool,
+    seen_whole: Whole,
     seen: Kinds,
+}
+
+/// Of which kinds a list was whole.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Whole {
+    /// Version 1 knew of lists of tools alone.
+    OfTools(bool),
+    /// By their names.
+    Of(Vec<String>),
+}
+
+impl Whole {
+    fn kinds(&self, v: u32) -> Result<BTreeSet<Kind>, String> {
+        match self {
+            Whole::OfTools(whole) if v == 1 => Ok(whole.then_some(Kind::Tool).into_iter().collect()),
+            Whole::Of(names) if v == VERSION => names.iter().map(|name| kind(name)).collect(),
+            _ => Err(format!("a list is whole in another way than version {v} says it")),
+        }
+    }
 }
 
 type Kinds = BTreeMap<String, BTreeMap<String, Entry>>;
@@ -113,7 +135,7 @@ impl Store {
 
     fn understand(&self, text: &str) -> Result<Known, String> {
         let disk: OnDisk = serde_json::from_str(text).map_err(|error| error.to_string())?;
-        if disk.v != 1 {
+        if !(1..=VERSION).contains(&disk.v) {
             return Err(format!("version {} is not known", disk.v));
         }
         if disk.server != self.server {
@@ -121,9 +143,9 @@ impl Store {
         }
         Ok(Known {
             pinned: pins(&disk.pinned)?,
-            whole: disk.whole,
+            whole: disk.whole.kinds(disk.v)?,
             seen: pins(&disk.seen)?,
-            seen_whole: disk.seen_whole,
+            seen_whole: disk.seen_whole.kinds(disk.v)?,
         })
     }
 
@@ -195,13 +217,16 @@ impl Store {
             });
             kinds.join(",")
         };
+        let whole = |kinds: &BTreeSet<Kind>| {
+            serde_json::Value::from_iter(kinds.iter().map(|kind| kind.plural())).to_string()
+        };
         format!(
-            "{{\n \"v\": 1,\n \"server\": {},\n \"whole\": {},\n \"pinned\": {{{}}},\n \"seen_whole\": {},\n \"seen\": \
+            "{{\n \"v\": {VERSION},\n \"server\": {},\n \"whole\": {},\n \"pinned\": {{{}}},\n \"seen_whole\": {},\n \"seen\": \
              {{{}}}\n}}\n",
             quoted(&self.server),
-            known.whole,
+            whole(&known.whole),
             kinds(&known.pinned),
-            known.seen_whole,
+            whole(&known.seen_whole),
             kinds(&known.seen)
         )
     }
@@ -215,11 +240,16 @@ impl Store {
     }
 }
 
+/// The kind that a member of the file names.
+fn kind(plural: &str) -> Result<Kind, String> {
+    let kind = Kind::ALL.into_iter().find(|kind| kind.plural() == plural);
+    kind.ok_or_else(|| format!("`{}` is no kind of definition", plural.escape_debug()))
+}
+
 fn pins(kinds: &Kinds) -> Result<Pins, String> {
     let mut pins = Pins::default();
     for (plural, entries) in kinds {
-        let kind = Kind::ALL.into_iter().find(|kind| kind.plural() == plural);
-        let kind = kind.ok_or_else(|| format!("`{}` is no kind of definition", plural.escape_debug()))?;
+        let kind = kind(plural)?;
         for (name, entry) in entries {
             let at = || format!("{plural}, `{}`", name.escape_debug());
             let value = Value::parse(entry.definition.get(), MAX_NODES)
@@ -231,23 +261,6 @@ fn pins(kinds: &Kinds) -> Result<Pins, String> {
         }
     }
     Ok(pins)
-}
-
-/// What a session saw, beside what others wrote meanwhile: what is pinned stays pinned.
-pub(super) fn merge(mine: Known, theirs: Option<Known>) -> Known {
-    let Some(theirs) = theirs else { return mine };
-    let mut pinned = theirs.pinned;
-    for kind in Kind::ALL {
-        if kind == Kind::Tool && theirs.whole {
-            continue;
-        }
-        for (name, definition) in mine.pinned.of(kind) {
-            if pinned.get(kind, name).is_none() {
-                pinned.put(kind, name, definition.clone());
-            }
-        }
-    }
-    Known { pinned, whole: mine.whole || theirs.whole, seen: mine.seen, seen_whole: mine.seen_whole }
 }
 
 /// A server's name as the name of a file: letters and digits stay, the rest is spelled in hex.
@@ -284,7 +297,7 @@ mod tests {
     use super::*;
 
     fn known(tools: &[(&str, &str)]) -> Known {
-        let mut known = Known { whole: true, ..Known::default() };
+        let mut known = Known { whole: [Kind::Tool].into(), ..Known::default() };
         for (name, definition) in tools {
             known.pinned.put(Kind::Tool, name, Value::parse(definition, 100).unwrap());
         }
@@ -298,6 +311,8 @@ mod tests {
         assert_eq!(store.read().unwrap(), None);
         let mut written = known(&[("t\u{1b}", r#"{"name":"t","n":1.50,"é":"\u0000"}"#)]);
         written.pinned.put(Kind::Instructions, "", Value::Null);
+        written.pinned.put(Kind::Resource, "a://{b}", Value::parse(r#"{"uri":"a://{b}"}"#, 100).unwrap());
+        written.whole.insert(Kind::ResourceTemplate);
         store
             .update(|before| {
                 assert_eq!(before, None);
@@ -321,7 +336,9 @@ mod tests {
             "{",
             &text[..text.len() / 2],
             &long,
-            &text.replace("\"v\": 1", "\"v\": 2"),
+            &text.replace("\"v\": 2", "\"v\": 3"),
+            &text.replace("\"v\": 2", "\"v\": 1"),
+            &text.replace("[\"tools\"]", "[\"tool\"]"),
             &text.replace("\"s\"", "\"x\""),
         ] {
             fs::write(store.path(), bad).unwrap();
@@ -332,17 +349,26 @@ mod tests {
     }
 
     #[test]
-    fn of_two_first_sights_the_first_one_holds() {
-        let first = known(&[("t", r#"{"name":"t","description":"good"}"#)]);
-        let second = known(&[("t", r#"{"name":"t","description":"bad"}"#), ("u", r#"{"name":"u"}"#)]);
-        let merged = merge(second, Some(first.clone()));
-        assert_eq!(merged.pinned, first.pinned);
+    fn a_file_of_the_first_version_is_read_and_written_anew() {
+        let root = tempfile::tempdir().unwrap();
+        let store = Store::new(root.path(), "s");
+        store.update(|_| known(&[("t", r#"{"name":"t"}"#)])).unwrap();
+        let text = fs::read_to_string(store.path()).unwrap();
+        let whole = text.replace("\"seen_whole\": []", "\"seen_whole\": false");
+        let first =
+            whole.replace("\"v\": 2", "\"v\": 1").replace("\"whole\": [\"tools\"]", "\"whole\": true");
+        assert_ne!(first, text);
+        fs::write(store.path(), &first).unwrap();
+        let read = store.read().unwrap().unwrap();
+        assert_eq!(read, known(&[("t", r#"{"name":"t"}"#)]));
+        store.update(|known| known.unwrap()).unwrap();
+        assert_eq!(fs::read_to_string(store.path()).unwrap(), text);
     }
 
     #[test]
     fn no_two_servers_share_a_file() {
         let names = ["a", "A", "a/b", "a%2fb", "..", ".", "", "%", "a.lock", "a.new"];
-        let files: std::collections::BTreeSet<String> = names.iter().map(|name| file_name(name)).collect();
+        let files: BTreeSet<String> = names.iter().map(|name| file_name(name)).collect();
         assert_eq!(files.len(), names.len());
         assert!(files.iter().all(|name| !name.contains('/') && !name.starts_with('.')));
         assert!(file_name(&"x/".repeat(500)).len() < 200);

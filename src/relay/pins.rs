@@ -2,13 +2,13 @@
 
 use std::time::Instant;
 
+use crate::mcp::pins::known::Known;
 use crate::mcp::pins::watch::{Note, approval, describe};
 use crate::mcp::pins::{Change, Finding, Kind};
 use crate::mcp::refusal::Refusal;
 use crate::mcp::visible::visible;
 use crate::policy::reason::Reason;
 use crate::policy::verdict::Remedy;
-use crate::relay::pinned;
 use crate::relay::shared::Shared;
 
 /// Characters of a line on stderr.
@@ -30,7 +30,12 @@ pub(super) fn settle(shared: &Shared) -> Result<(), Refusal> {
         tell(shared, &server, note);
     }
     let Some(known) = known else { return Ok(()) };
-    match store.update(|theirs| pinned::merge(known, theirs)) {
+    let (known, looked) = known;
+    let merged = |theirs: Option<Known>| match theirs {
+        Some(theirs) => known.merge(&looked, theirs),
+        None => known,
+    };
+    match store.update(merged) {
         Ok(known) => {
             if let Some(watch) = shared.gate().watching() {
                 watch.adopt(known);
@@ -64,6 +69,10 @@ fn tell(shared: &Shared, server: &str, note: &Note) {
         Note::Changed { change, findings, held, .. } => {
             (subject(change.kind, &change.name), findings, told(server, change, *held))
         }
+        Note::Full { kind } => {
+            let line = format!("more {}s than are pinned; those beyond are not compared later", kind.noun());
+            return shared.stderr.note(&line);
+        }
     };
     let strange = match findings.is_empty() {
         true => String::new(),
@@ -81,12 +90,12 @@ fn tell(shared: &Shared, server: &str, note: &Note) {
 fn subject(kind: Kind, name: &str) -> String {
     match kind {
         Kind::Instructions => "the server's instructions".to_owned(),
-        _ => format!("the tool \"{name}\""),
+        _ => format!("the {} \"{name}\"", kind.noun()),
     }
 }
 
 fn told(server: &str, change: &Change, held: bool) -> String {
     let does = if held { " is held back" } else { " changed" };
-    let tool = (change.kind == Kind::Tool).then_some(change.name.as_str());
-    format!("{does}: {}; {}", describe(change), approval(server, tool))
+    let one = Some((change.kind, change.name.as_str()));
+    format!("{does}: {}; {}", describe(change), approval(server, one))
 }

@@ -188,19 +188,22 @@ impl Recorder {
 
     /// What became of a definition.
     pub(super) fn pin(&self, note: &Note) -> Result<(), Unwritable> {
+        // The tool's name, or that of what is none.
         let of = |kind: Kind, name: &str| match kind {
-            Kind::Instructions => ("instructions", None),
-            _ => ("tool", Some(name.to_owned())),
+            Kind::Instructions => (None, None),
+            Kind::Tool => (Some(name.to_owned()), None),
+            _ => (None, Some(name.to_owned())),
         };
         let names = |findings: &[Finding]| findings.iter().map(|finding| finding.name()).collect();
         let event = match note {
             Note::Defined { kind, name, sha256, findings } => {
-                let (kind, tool) = of(*kind, name);
-                let sha256 = sha256.clone();
-                Event::ToolDefined(Box::new(ToolDefined { kind, tool, sha256, findings: names(findings) }))
+                let (tool, name) = of(*kind, name);
+                let (kind, sha256) = (kind.code(), sha256.clone());
+                let findings = names(findings);
+                Event::ToolDefined(Box::new(ToolDefined { kind, tool, name, sha256, findings }))
             }
             Note::Changed { change, sha256, findings, held } => {
-                let (kind, tool) = of(change.kind, &change.name);
+                let (tool, name) = of(change.kind, &change.name);
                 let (fate, renamed_from) = match &change.fate {
                     Fate::Added { renamed_from } => ("added", renamed_from.clone()),
                     Fate::Removed => ("removed", None),
@@ -217,8 +220,9 @@ impl Recorder {
                     after: cut(&it.after),
                 });
                 Event::ToolChanged(Box::new(ToolChanged {
-                    kind,
+                    kind: change.kind.code(),
                     tool,
+                    name,
                     fate,
                     renamed_from,
                     sha256: sha256.clone(),
@@ -227,6 +231,10 @@ impl Recorder {
                     diff: diff.collect(),
                     findings: names(findings),
                 }))
+            }
+            Note::Full { kind } => {
+                let reason = format!("more {}s than are pinned; those beyond have no line", kind.noun());
+                Event::AuditDegraded(AuditDegraded { reason, count: 1 })
             }
         };
         self.emit(&event).map(drop)

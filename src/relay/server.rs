@@ -9,14 +9,14 @@ use std::time::Instant;
 
 use crate::event::{Direction, Outcome, WINDOW, text};
 use crate::jsonrpc::{
-    Body, Class, Id, Invocation, Message, Outline, Payload, Reply, Response, ScanError, TOOLS_LIST, frame,
-    replaced, scan,
+    Body, Class, Id, Invocation, Message, Outline, Payload, Reply, Response, ScanError, frame, replaced, scan,
 };
 use crate::mcp::answer;
 use crate::mcp::ask::Input;
 use crate::mcp::catalog::{Hidden, Listing};
 use crate::mcp::gate::{Arrival, Judgement, Permit};
 use crate::mcp::pending::{Asked, Call, Request};
+use crate::mcp::pins::Kind;
 use crate::mcp::refusal::Refusal;
 use crate::mcp::visible::visible;
 use crate::policy::Stdout;
@@ -66,8 +66,13 @@ impl FromServer {
             let mut gate = self.shared.gate();
             match (gate.judge_server(message), &message.body) {
                 (Judgement::Refuse(refusal), body) => {
-                    if let Body::Response(Response { id: Some(id), .. }) = body {
-                        gate.withdraw(id.key());
+                    if let Body::Response(Response { id: Some(id), reply }) = body
+                        && let Some(late) = gate.withdraw(id.key())
+                        && let Some(cancel) = gate.orphan(&late, *reply)
+                    {
+                        drop(gate);
+                        self.shared.server.say(cancel.into_bytes());
+                        self.shared.alarm.wake();
                     }
                     return Err(Withheld::of(refusal, None));
                 }
@@ -85,16 +90,21 @@ impl FromServer {
                 }
             }
         };
+        if request.asked == Asked::Ours {
+            return Err(Box::new(Withheld { refusal: Refusal::late(), request: None, silent: true }));
+        }
+        // A task may have a deadline of its own now.
+        self.shared.alarm.follow(&self.shared.gate());
         let listing = match listing {
             Ok(listing) => listing,
             Err(refusal) => return Err(Withheld::of(refusal, Some(request))),
         };
-        if matches!(request.asked, Asked::Tools(_) | Asked::Initialize)
+        if matches!(request.asked, Asked::Tools(_) | Asked::Listed(..) | Asked::Initialize)
             && let Err(refusal) = pins::settle(&self.shared)
         {
             return Err(Withheld::of(refusal, Some(request)));
         }
-        self.tell_hidden(&listing, message.raw.len());
+        self.tell_hidden(&request, &listing, message.raw.len());
         for input in &inputs {
             let number = self.shared.gate().number_request();
             let Input { key, method, params } = input;
@@ -180,17 +190,24 @@ impl FromServer {
         }
     }
 
-    /// Records each tool whose definition nobody could rely on. That the policy hides one is no event: its own line
+    /// Records each definition that nobody could rely on. That the policy hides one is no event: its own line
     /// says so, and every call of it leaves one.
-    fn tell_hidden(&self, listing: &Listing, bytes: usize) {
+    fn tell_hidden(&self, request: &Request, listing: &Listing, bytes: usize) {
+        let kind = match &request.asked {
+            Asked::Listed(kind, _) => *kind,
+            _ => Kind::Tool,
+        };
+        let method = kind.list().map(|(method, _)| method.to_owned());
         for Hidden { name, defect } in &listing.hidden {
             let Some(refusal) = defect else { continue };
             self.metered(|| {
-                let what = (Some(TOOLS_LIST.to_owned()), Some(name.clone()));
+                let what = (method.clone(), (kind == Kind::Tool).then(|| name.clone()));
                 self.shared.record.denied(Direction::ServerToClient, what, refusal, bytes as u64);
                 let told = self.shared.record.without_secrets(&format!(
-                    "the tool \"{name}\" is not shown to the client ({}: {})",
-                    refusal.denial.reason, refusal.detail
+                    "the {} \"{name}\" is not shown to the client ({}: {})",
+                    kind.noun(),
+                    refusal.denial.reason,
+                    refusal.detail
                 ));
                 self.shared.stderr.note(&visible(&told, COPIED));
             });
@@ -250,11 +267,11 @@ impl FromServer {
                 Some(answer)
             }
             // Nobody waits for this any more.
-            Asked::Cancelled | Asked::TimedOut | Asked::Withdrawn => None,
-            Asked::Task { tool, result: true } => {
+            Asked::Cancelled | Asked::TimedOut | Asked::Withdrawn | Asked::Ours => None,
+            Asked::Task { tool, result: true, .. } => {
                 Some(answer::refused_call(&request.id, &tool, request.modern, &told, event))
             }
-            Asked::Initialize | Asked::Tools(_) | Asked::Task { .. } | Asked::Other => {
+            Asked::Initialize | Asked::Tools(_) | Asked::Listed(..) | Asked::Task { .. } | Asked::Other => {
                 Some(answer::refused_request(Some(&request.id), &told, answer::code(refusal, None), event))
             }
         }

@@ -4,8 +4,10 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 #![allow(dead_code, reason = "the session is shared with the tests of the gate")]
 
+mod offers;
 #[path = "../interop/peers.rs"]
 mod peers;
+mod scene;
 #[path = "../gate/session.rs"]
 mod session;
 mod turns;

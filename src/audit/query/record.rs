@@ -39,6 +39,10 @@ pub struct Record<'a> {
     #[serde(default, borrow, deserialize_with = "lenient")]
     pub tool: Option<Text<'a>>,
     #[serde(default, borrow, deserialize_with = "lenient")]
+    pub kind: Option<Text<'a>>,
+    #[serde(default, borrow, deserialize_with = "lenient")]
+    pub name: Option<Text<'a>>,
+    #[serde(default, borrow, deserialize_with = "lenient")]
     pub method: Option<Text<'a>>,
     #[serde(default, borrow, deserialize_with = "lenient")]
     pub outcome: Option<Text<'a>>,

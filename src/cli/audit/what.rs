@@ -19,12 +19,18 @@ pub(in crate::cli) fn what<'a>(record: &'a Record<'_>) -> Cow<'a, str> {
 /// What it was done to.
 pub(in crate::cli) fn target<'a>(record: &'a Record<'_>) -> Cow<'a, str> {
     let text = |text: &'a Option<crate::audit::query::record::Text<'_>>| text.as_deref().map(Cow::Borrowed);
+    // What is defined and is no tool, by its kind.
+    let defined = match (record.kind.as_deref(), record.name.as_deref()) {
+        (Some(kind), Some(name)) => Some(format!("{} {name}", kind.replace('_', " "))),
+        (kind, _) => kind.map(str::to_owned),
+    };
     let detailed = || {
-        let of = record.tool.as_deref().or(record.method.as_deref());
+        let of = record.tool.as_deref().map(Cow::Borrowed).or_else(|| defined.clone().map(Cow::Owned));
+        let of = of.or_else(|| text(&record.method));
         match (of, record.detail.as_deref()) {
             (Some(of), Some(detail)) => Some(Cow::Owned(format!("{of}: {detail}"))),
             (None, Some(detail)) => Some(Cow::Borrowed(detail)),
-            (of, None) => of.map(Cow::Borrowed),
+            (of, None) => of,
         }
     };
     let address = || {
@@ -122,6 +128,12 @@ mod tests {
                 r#""event":"tool.mismatch","tool":"t","call":4,"declared":"readOnlyHint: true","did":"write","path":"/a"#,
                 "tool.mismatch|t declares readOnlyHint: true; write /a|4|",
             ),
+            (r#""event":"tool.defined","kind":"tool","tool":"t"#, "tool.defined|t||"),
+            (
+                r#""event":"tool.changed","kind":"resource_template","tool":null,"name":"a:{b}"#,
+                "tool.changed|resource template a:{b}||",
+            ),
+            (r#""event":"tool.changed","tool":null,"kind":"instructions"#, "tool.changed|instructions||"),
             (r#""event":"session.end","calls":3,"cause":"killed"#, "session.end|killed||"),
         ] {
             let fields = if fields.ends_with(['"', ']', '0', '3']) {

@@ -8,22 +8,49 @@ use serde_json::{Value, json};
 
 use crate::cli::server::{fail, report, store, subject, unknown, unusable, written};
 use crate::cli::term::escape::escape;
+use crate::mcp::pins::Kind;
 use crate::policy::directories::Directories;
 
-/// Approve what `diff` shows: of one tool, or all of it
+/// Approve what `diff` shows: of one tool, prompt, resource or template, or all of it
 #[derive(Debug, Args)]
 pub(super) struct ApproveArgs {
     /// The server's name in the log
     server: String,
     /// Only this tool
-    #[arg(conflicts_with = "forget")]
+    #[arg(group = "one")]
     tool: Option<String>,
+    /// Only the prompt of this name
+    #[arg(long, value_name = "NAME", group = "one")]
+    prompt: Option<String>,
+    /// Only the resource with this URI
+    #[arg(long, value_name = "URI", group = "one")]
+    resource: Option<String>,
+    /// Only the resource template with this URI template
+    #[arg(long, value_name = "TEMPLATE", group = "one")]
+    template: Option<String>,
+    /// Only the server's instructions
+    #[arg(long, group = "one")]
+    instructions: bool,
     /// Forget the server: it is seen as for the first time when it runs next
-    #[arg(long)]
+    #[arg(long, conflicts_with = "one")]
     forget: bool,
     /// One JSON object
     #[arg(long)]
     json: bool,
+}
+
+impl ApproveArgs {
+    /// The one definition that is meant, where it is one.
+    fn one(&self) -> Option<(Kind, &str)> {
+        let named = [
+            (Kind::Tool, self.tool.as_deref()),
+            (Kind::Prompt, self.prompt.as_deref()),
+            (Kind::Resource, self.resource.as_deref()),
+            (Kind::ResourceTemplate, self.template.as_deref()),
+            (Kind::Instructions, self.instructions.then_some("")),
+        ];
+        named.into_iter().find_map(|(kind, name)| Some((kind, name?)))
+    }
 }
 
 /// Runs it.
@@ -44,16 +71,27 @@ pub(super) fn run(args: &ApproveArgs, directories: &Directories) -> ExitCode {
     let mut approved = Vec::new();
     let updated = store.update(|known| {
         let mut known = known.unwrap_or_default();
-        approved = known.approve(args.tool.as_deref());
+        approved = known.approve(args.one());
         known
     });
     if let Err(error) = updated {
         return unusable(&error, &args.server);
     }
-    match (&args.tool, approved.is_empty()) {
-        (Some(tool), true) => {
-            let message =
-                format!("the tool \"{tool}\" of \"{}\" is as it was pinned, or never was seen", args.server);
+    match (args.one(), approved.is_empty()) {
+        (Some((kind, name)), true) => {
+            let what = match kind {
+                Kind::Instructions => "the instructions".to_owned(),
+                _ => format!("the {} \"{name}\"", kind.noun()),
+            };
+            let verb = if kind == Kind::Instructions {
+                ("are", "they were", "were")
+            } else {
+                ("is", "it was", "was")
+            };
+            let message = format!(
+                "{what} of \"{}\" {} as {} pinned, or never {} seen",
+                args.server, verb.0, verb.1, verb.2
+            );
             fail(&message, "`caponier server diff` shows what waits for approval")
         }
         _ => tell(args, &approved.iter().map(|it| (report(it), subject(it))).collect::<Vec<_>>(), "approved"),

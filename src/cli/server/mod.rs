@@ -1,4 +1,4 @@
-//! `caponier server`: what servers say of their tools, and what of it is approved.
+//! `caponier server`: what servers say of themselves, and what of it is approved.
 
 mod approve;
 mod diff;
@@ -14,7 +14,7 @@ use crate::mcp::pins::{Change, Fate, Kind};
 use crate::policy::directories::Directories;
 use crate::relay::pinned::{self, Store};
 
-/// What servers say of their tools, and what is approved of it
+/// What servers say of their tools, prompts and resources, and what is approved of it
 #[derive(Debug, Args)]
 pub struct ServerArgs {
     #[command(subcommand)]
@@ -25,7 +25,7 @@ pub struct ServerArgs {
 enum Command {
     /// Show what a server says otherwise than when it was first seen
     Diff(diff::DiffArgs),
-    /// Approve what `diff` shows: of one tool, or all of it
+    /// Approve what `diff` shows: of one tool, prompt, resource or template, or all of it
     Approve(approve::ApproveArgs),
 }
 
@@ -86,10 +86,7 @@ fn report(change: &Change) -> Value {
 fn subject(change: &Change) -> String {
     match change.kind {
         Kind::Instructions => "instructions".to_owned(),
-        Kind::Tool => format!("tool {}", change.name),
-        Kind::Prompt => format!("prompt {}", change.name),
-        Kind::Resource => format!("resource {}", change.name),
-        Kind::ResourceTemplate => format!("resource template {}", change.name),
+        kind => format!("{} {}", kind.noun(), change.name),
     }
 }
 

@@ -8,9 +8,7 @@ use crate::mcp::catalog::Cursor;
 use crate::mcp::refusal::Refusal;
 use crate::mcp::schema::{self, Bounds, Compiled};
 
-/// Members of the result and of a tool that decide something: another spelling of one is read by some and not by
-/// others.
-const RESULT: [&str; 2] = ["tools", "nextCursor"];
+/// Members of a tool that decide something: another spelling of one is read by some and not by others.
 const TOOL: [&str; 7] =
     ["name", "title", "description", "inputSchema", "outputSchema", "annotations", "execution"];
 
@@ -82,19 +80,29 @@ pub(super) struct Page {
 
 /// Reads the result of a `tools/list`.
 pub(super) fn page(tree: &Tree<'_>) -> Result<Page, Refusal> {
-    if let Some(meant) = misspelt(tree, 0, &RESULT) {
-        return Err(Refusal::not_a_list(&format!("a member is named like \"{meant}\" but for its case")));
+    let (tools, next) = next_page(tree, "tools", "tool")?;
+    let tools = tree.elements(tools).map(|tool| (tool, definition(tree, tool))).collect();
+    Ok(Page { tools, next })
+}
+
+/// The array `list` of a result that lists what `noun` says, and the page that comes next.
+pub(in crate::mcp) fn next_page(
+    tree: &Tree<'_>,
+    list: &'static str,
+    noun: &str,
+) -> Result<(Node, Cursor), Refusal> {
+    if let Some(meant) = misspelt(tree, 0, &[list, "nextCursor"]) {
+        return Err(Refusal::no_list(noun, &format!("a member is named like \"{meant}\" but for its case")));
     }
-    let Some(tools) = tree.member(0, "tools").filter(|tools| tree.kind(*tools) == Kind::Array) else {
-        return Err(Refusal::not_a_list("\"tools\" is no array"));
+    let Some(elements) = tree.member(0, list).filter(|elements| tree.kind(*elements) == Kind::Array) else {
+        return Err(Refusal::no_list(noun, &format!("\"{list}\" is no array")));
     };
     let next = match tree.member(0, "nextCursor").map(|next| (tree.kind(next), tree.string(next))) {
         None | Some((Kind::Null, _)) => None,
         Some((_, Some(next))) => Some(next.into()),
-        Some((_, None)) => return Err(Refusal::not_a_list("\"nextCursor\" is no string")),
+        Some((_, None)) => return Err(Refusal::no_list(noun, "\"nextCursor\" is no string")),
     };
-    let tools = tree.elements(tools).map(|tool| (tool, definition(tree, tool))).collect();
-    Ok(Page { tools, next })
+    Ok((elements, next))
 }
 
 /// The nodes and names of the tools on a page that was read; a tool without a name has an empty one.

@@ -20,6 +20,7 @@ use crate::mcp::refusal::Refusal;
 use crate::mcp::schema::{self, Compiled};
 
 pub use crate::mcp::catalog::definition::Annotations;
+pub(super) use crate::mcp::catalog::definition::next_page;
 
 /// Most tools that are known at once.
 const MAX_TOOLS: usize = 10_000;
@@ -31,16 +32,16 @@ const MAX_NODES: usize = 4 << 20;
 /// Which page was asked for: `None` is the first one. An empty cursor is one like any other.
 pub type Cursor = Option<Box<str>>;
 
-/// A tool that is not shown, and why.
+/// A tool, or another thing on a list, that is not shown, and why.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Hidden {
     /// Its name, where it has one.
     pub name: String,
-    /// What is wrong with its definition; `None`: the policy refuses it.
+    /// What is wrong with its definition; `None`: the policy refuses it, or it is held back.
     pub defect: Option<Refusal>,
 }
 
-/// What an answer to `tools/list` amounts to.
+/// What an answer to `tools/list`, or to another list, amounts to.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Listing {
     /// What the client is not shown.
@@ -111,7 +112,7 @@ impl Catalog {
         mut is_hidden: impl FnMut(&Tree<'_>, Node, &str) -> bool,
     ) -> Result<Listing, Refusal> {
         let tree = Tree::read(result.0, u32::MAX, MAX_NODES)
-            .map_err(|error| Refusal::not_a_list(&error.to_string()))?;
+            .map_err(|error| Refusal::no_list("tool", &error.to_string()))?;
         let page = definition::page(&tree)?;
         let attached = self.begin(cursor);
         let mut defects: HashMap<Node, Refusal> = HashMap::new();

@@ -1,17 +1,20 @@
 //! The gate's part in what servers ask of the client, and in the tasks that calls become.
 
+use std::hash::BuildHasher as _;
 use std::time::Instant;
 
 use crate::jsonrpc::{Body, Id, IdKey, Invocation, Message, Raw, Reply, Response, members, replaced};
 use crate::mcp::ask::{Asking, Input, Kind};
-use crate::mcp::caps;
-use crate::mcp::gate::{Gate, Permit, Rewritten};
+use crate::mcp::gate::{Gate, Overdue, Permit, Rewritten};
 use crate::mcp::pending::{Asked, Request};
 use crate::mcp::refusal::Refusal;
-use crate::mcp::tasks::Task;
+use crate::mcp::tasks::{self, Task};
+use crate::mcp::{answer, caps};
 
 /// The error of a tool that wants a link opened first (MCP 2025-11-25).
 const LINKS_FIRST: i64 = -32_042;
+/// What is written to a pipe whole or not at all (pipe(7): PIPE_BUF).
+const LONGEST_SAID: usize = 4096;
 /// The name that stands for the tool of a task that is not known.
 const OTHER_TASK: &str = "a task of another session";
 
@@ -116,7 +119,14 @@ impl Gate {
                 if let Some(inputs) = inputs {
                     self.asks.judge_inputs(inputs, self.announced)?;
                 }
-                self.refuse_result(tool, bytes).map_or(Ok(None), Err)
+                if let Some(refusal) = self.refuse_result(tool, bytes) {
+                    return Err(refusal);
+                }
+                let id = invocation.params.task_id.and_then(Raw::string);
+                if let (Some(id), Some(params)) = (id, invocation.params.raw) {
+                    self.tasks.hear(&id, params);
+                }
+                Ok(None)
             }
             _ => Ok(None),
         }
@@ -124,8 +134,48 @@ impl Gate {
 
     /// What is asked about a task. One that is not known is held to what holds for every tool.
     pub(super) fn task(&self, invocation: &Invocation<'_>, result: bool) -> Asked {
-        let tool = self.tasks.get(invocation.params.task_id).map_or(OTHER_TASK, |task| &task.tool);
-        Asked::Task { tool: tool.to_owned(), result }
+        let id = invocation.params.task_id;
+        let tool = self.tasks.get(id).map_or(OTHER_TASK, |task| &task.tool);
+        let task = id.and_then(Raw::string).unwrap_or_default().into();
+        Asked::Task { tool: tool.to_owned(), task, result }
+    }
+
+    /// The tasks that are too late at `now`, and not over, as far as is known.
+    pub fn expire_tasks(&mut self, now: Instant) -> Vec<Overdue> {
+        let late = self.tasks.expire(now).into_iter().filter_map(|(id, task)| {
+            let refusal = caps::timed_out(&caps::timeout(&self.tools, &task.tool)?);
+            Some((id, task, refusal))
+        });
+        let late: Vec<_> = late.collect();
+        let taken_back = |(id, task, refusal): (Box<str>, Task, Refusal)| {
+            let cancel = self.cancel_task(&id, task.modern)?;
+            Some(Overdue { tool: task.tool, refusal, cancel })
+        };
+        late.into_iter().filter_map(taken_back).collect()
+    }
+
+    /// An answer came too late: when it says that the call became a task, nobody will ever ask about that. The request that
+    /// takes it back.
+    pub fn orphan(&mut self, request: &Request, reply: Reply<'_>) -> Option<String> {
+        let Reply::Result { raw, result_type, .. } = reply else { return None };
+        let says_so = result_type.and_then(Raw::string).as_deref() == Some("task");
+        if request.asked != Asked::TimedOut || !request.task && !says_so {
+            return None;
+        }
+        let task = tasks::named(raw, says_so).ok().flatten()?;
+        self.cancel_task(&task, request.modern)
+    }
+
+    /// A request of ours that takes a task back, with its line end; `None`: it would be too long to be said between two messages.
+    fn cancel_task(&mut self, task: &str, modern: bool) -> Option<String> {
+        let number = self.number_request();
+        let id = format!("\"caponier-{:016x}-{number}\"", self.ids.hash_one(number));
+        let line = answer::cancel_task(&id, task, modern);
+        if line.len() > LONGEST_SAID {
+            return None;
+        }
+        self.pending.expect(&Id::parse(&id)?);
+        Some(line)
     }
 
     /// Judges what a result asks for before it is one, and keeps track of the task that a call became.
@@ -144,7 +194,13 @@ impl Gate {
                 if let (Asked::Call(call), true) = (&request.asked, request.task || says_so) {
                     let timeout = caps::timeout(&self.tools, &call.tool);
                     let deadline = timeout.and_then(|timeout| call.started.checked_add(timeout.value));
-                    self.tasks.learn(raw, says_so, Task { tool: call.tool.clone(), deadline })?;
+                    let task = Task { tool: call.tool.clone(), modern: request.modern, deadline };
+                    self.tasks.learn(raw, says_so, task)?;
+                }
+                match &request.asked {
+                    Asked::Task { task, result: true, .. } => self.tasks.end(task),
+                    Asked::Task { task, result: false, .. } => self.tasks.hear(task, raw),
+                    _ => {}
                 }
                 Ok(inputs)
             }

@@ -25,7 +25,9 @@ pub(super) fn differences(kind: Kind, before: &Value, after: &Value) -> Vec<Diff
             (Kind::Tool, "annotations") => annotations::differences(walk, old, new),
             (Kind::Prompt, "arguments") => arguments(walk, old, new),
             (Kind::Resource | Kind::ResourceTemplate, "size" | "annotations") => walk.label(old, new),
-            (_, "description") | (Kind::Resource | Kind::ResourceTemplate, "name") => walk.text(old, new),
+            // A document that somebody renames or marks keeps its URI.
+            (Kind::Resource, "name" | "_meta") => walk.label(old, new),
+            (_, "description") | (Kind::ResourceTemplate, "name") => walk.text(old, new),
             _ => walk.unknown(old, new),
         });
     }

@@ -10,8 +10,11 @@ mod annotations;
 mod bounds;
 mod definition;
 pub(super) mod instructions;
+pub mod known;
+pub(super) mod listing;
 mod prose;
 mod schema;
+mod template;
 #[cfg(test)]
 mod tests;
 mod value;
@@ -89,6 +92,51 @@ impl Kind {
             Kind::ResourceTemplate => "resource_templates",
         }
     }
+
+    /// Its name in the log and in reports for programs.
+    pub fn code(self) -> &'static str {
+        match self {
+            Kind::Instructions => "instructions",
+            Kind::Tool => "tool",
+            Kind::Prompt => "prompt",
+            Kind::Resource => "resource",
+            Kind::ResourceTemplate => "resource_template",
+        }
+    }
+
+    /// Its name for people.
+    pub fn noun(self) -> &'static str {
+        match self {
+            Kind::ResourceTemplate => "resource template",
+            _ => self.code(),
+        }
+    }
+
+    /// The method that lists these, and the member of its result that has them.
+    pub fn list(self) -> Option<(&'static str, &'static str)> {
+        match self {
+            Kind::Instructions => None,
+            Kind::Tool => Some(("tools/list", "tools")),
+            Kind::Prompt => Some(("prompts/list", "prompts")),
+            Kind::Resource => Some(("resources/list", "resources")),
+            Kind::ResourceTemplate => Some(("resources/templates/list", "resourceTemplates")),
+        }
+    }
+
+    /// The member of a definition by which it is known.
+    pub fn key(self) -> &'static str {
+        match self {
+            Kind::Instructions | Kind::Tool | Kind::Prompt => "name",
+            Kind::Resource => "uri",
+            Kind::ResourceTemplate => "uriTemplate",
+        }
+    }
+
+    /// Whether a whole list says what there is: what a later one has besides is new, what it lacks is gone. Resources come
+    /// and go, like files in a folder.
+    pub fn is_fixed(self) -> bool {
+        matches!(self, Kind::Tool | Kind::Prompt | Kind::ResourceTemplate)
+    }
 }
 
 /// The definitions of one server.
@@ -111,6 +159,11 @@ impl Pins {
     /// One definition.
     pub fn get(&self, kind: Kind, name: &str) -> Option<&Value> {
         self.items.get(&(kind, name.to_owned()))
+    }
+
+    /// Forgets all of a kind.
+    pub fn forget(&mut self, kind: Kind) {
+        self.items.retain(|(of, _), _| *of != kind);
     }
 
     /// All of a kind, by name.
@@ -189,7 +242,7 @@ pub fn compare(old: &Pins, new: &Pins) -> Vec<Change> {
         }
         let Some(mut change) = compare_one(*kind, name, None, Some(after)) else { continue };
         let gone = old.of(*kind).filter(|(before, _)| new.get(*kind, before).is_none());
-        change.fate = Fate::Added { renamed_from: origin(gone, after) };
+        change.fate = Fate::Added { renamed_from: origin(*kind, gone, after) };
         changes.push(change);
     }
     changes.sort_by(|a, b| (a.kind, &a.name).cmp(&(b.kind, &b.name)));
@@ -197,10 +250,10 @@ pub fn compare(old: &Pins, new: &Pins) -> Vec<Change> {
 }
 
 /// The one of `gone` that says the same as `after` but for its name, or the same in all that calls are made with.
-fn origin<'a>(gone: impl Iterator<Item = (&'a str, &'a Value)>, after: &Value) -> Option<String> {
+fn origin<'a>(kind: Kind, gone: impl Iterator<Item = (&'a str, &'a Value)>, after: &Value) -> Option<String> {
     let mut similar = None;
     for (name, before) in gone {
-        if before.without("name") == after.without("name") {
+        if before.without(kind.key()) == after.without(kind.key()) {
             return Some(name.to_owned());
         }
         let schema = |of: &Value| of.get("inputSchema").and_then(|it| it.get("properties")).cloned();

@@ -136,6 +136,10 @@ fn the_caps_of_a_tool_hold_for_the_task_that_a_call_became() {
     let late = between.client_gets_json();
     assert_eq!(late["result"]["_meta"]["io.github.caponier/decision"]["reason"], "call.timeout");
     assert!(between.server_gets().contains("\"requestId\":4"));
+    // The task is taken back as well, by a request of ours, whose answer is for nobody else.
+    let cancel: Value = serde_json::from_str(&between.server_gets()).unwrap();
+    assert_eq!((&cancel["method"], &cancel["params"]), (&json!("tasks/cancel"), &json!({"taskId": "t1"})));
+    between.server_sends(json!({"jsonrpc": "2.0", "id": cancel["id"], "result": {}}).to_string());
     between.server_sends(answer(4, "late"));
     // The time of the call is over, and so nothing is asked about its task any more.
     between.client_sends(about(6, "get"));
@@ -156,4 +160,83 @@ fn the_caps_of_a_tool_hold_for_the_task_that_a_call_became() {
         reasons,
         ["call.timeout", "call.timeout", "message.late", "result.over-limit", "result.over-limit"]
     );
+}
+
+#[test]
+fn a_task_that_nobody_waits_for_is_taken_back_when_its_time_is_over() {
+    let mut between = Between::with(&with_timeout(Duration::from_secs(2)));
+    let call = r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"long","task":{}}}"#;
+    between.passes_to_server(call);
+    between.passes_to_client(r#"{"jsonrpc":"2.0","id":1,"result":{"task":{"taskId":"t\"1"}}}"#);
+    let cancel: Value = serde_json::from_str(&between.server_gets()).unwrap();
+    assert_eq!((&cancel["method"], &cancel["params"]), (&json!("tasks/cancel"), &json!({"taskId": "t\"1"})));
+    between.server_sends(
+        json!({"jsonrpc": "2.0", "id": cancel["id"], "error": {"code": -32601, "message": "m"}}).to_string(),
+    );
+    // In the modern era a request says which version it is of.
+    let call = modern_call(2, "long");
+    between.passes_to_server(&call);
+    between.passes_to_client(
+        r#"{"jsonrpc":"2.0","id":2,"result":{"resultType":"task","taskId":"t2","status":"working"}}"#,
+    );
+    let cancel: Value = serde_json::from_str(&between.server_gets()).unwrap();
+    assert_eq!(cancel["params"]["taskId"], "t2");
+    assert_eq!(cancel["params"]["_meta"]["io.modelcontextprotocol/protocolVersion"], "2026-07-28");
+    between.server_sends(
+        json!({"jsonrpc": "2.0", "id": cancel["id"], "result": {"resultType": "complete"}}).to_string(),
+    );
+    let (to_client, to_server, events) = between.ends();
+    assert_eq!((to_client.as_str(), to_server.as_str()), ("", ""));
+    let denied: Vec<&Value> = events.iter().filter(|event| event[0] == "message.denied").collect();
+    assert_eq!(denied, [&json!(["message.denied", "call.timeout"]); 2]);
+}
+
+#[test]
+fn a_task_that_comes_too_late_is_taken_back_at_once() {
+    let mut between = Between::with(&with_timeout(SOON));
+    let call = r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"long","task":{}}}"#;
+    between.passes_to_server(call);
+    between.client_gets_json();
+    assert!(between.server_gets().contains("notifications/cancelled"));
+    between
+        .server_sends(r#"{"jsonrpc":"2.0","id":1,"result":{"task":{"taskId":"late","status":"working"}}}"#);
+    let cancel: Value = serde_json::from_str(&between.server_gets()).unwrap();
+    assert_eq!((&cancel["method"], &cancel["params"]["taskId"]), (&json!("tasks/cancel"), &json!("late")));
+    let (to_client, _, events) = between.ends();
+    assert_eq!(to_client, "");
+    assert_eq!(events.last().unwrap(), &json!(["message.denied", "message.late"]));
+}
+
+#[test]
+fn a_task_that_is_over_in_time_is_left_alone() {
+    let mut between = Between::with(&with_timeout(Duration::from_secs(4)));
+    let begin = |between: &mut Between, id: u32| {
+        between.passes_to_server(&format!(
+            r#"{{"jsonrpc":"2.0","id":{id},"method":"tools/call","params":{{"name":"long","task":{{}}}}}}"#
+        ));
+        between.passes_to_client(&format!(
+            r#"{{"jsonrpc":"2.0","id":{id},"result":{{"task":{{"taskId":"t{id}","status":"working"}}}}}}"#
+        ));
+    };
+    let about = |id: u32, method: &str, task: u32| {
+        format!(r#"{{"jsonrpc":"2.0","id":{id},"method":"tasks/{method}","params":{{"taskId":"t{task}"}}}}"#)
+    };
+    begin(&mut between, 1);
+    between.passes_to_server(&about(11, "result", 1));
+    between.passes_to_client(r#"{"jsonrpc":"2.0","id":11,"result":{"content":[]}}"#);
+    begin(&mut between, 2);
+    between.passes_to_server(&about(12, "get", 2));
+    between.passes_to_client(r#"{"jsonrpc":"2.0","id":12,"result":{"taskId":"t2","status":"failed"}}"#);
+    begin(&mut between, 3);
+    between.passes_to_client(
+        r#"{"jsonrpc":"2.0","method":"notifications/tasks/status","params":{"taskId":"t3","status":"completed"}}"#,
+    );
+    begin(&mut between, 4);
+    between.passes_to_server(&about(14, "cancel", 4));
+    // One more, whose time is over after all of theirs.
+    begin(&mut between, 5);
+    let cancel: Value = serde_json::from_str(&between.server_gets()).unwrap();
+    assert_eq!(cancel["params"]["taskId"], "t5");
+    let (_, to_server, _) = between.ends();
+    assert_eq!(to_server, "");
 }

@@ -58,7 +58,7 @@ pub(super) fn message(event: &Fields) -> String {
     let what = event.text("access").unwrap_or(event.event());
     let verb = if event.is_denied() { "refused: " } else { "" };
     let target =
-        ["path", "host", "address", "syscall", "tool", "method", "command", "exe", "cause", "reason"];
+        ["path", "host", "address", "syscall", "tool", "name", "method", "command", "exe", "cause", "reason"];
     let target = target.iter().find_map(|name| event.text(name)).unwrap_or_default();
     format!("{verb}{what} {target}").trim_end().to_owned()
 }

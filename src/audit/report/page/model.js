@@ -30,14 +30,15 @@ function verb(event) {
   return { "network.connect": "connect", "network.resolve": "resolve", "network.close": "close", "socket.unix": "socket",
     "process.start": "start", "process.exit": "exit", "syscall.denied": "system call", "message.denied": "message",
     "stdout.noise": "noise", "session.start": "begin", "session.end": "end", "session.exe": "digest",
-    "tool.mismatch": "mismatch", "request.start": "asks the client", "request.end": "client answers", "tool.changed": "tool changed", "tool.defined": "tool",
+    "tool.mismatch": "mismatch", "request.start": "asks the client", "request.end": "client answers", "tool.changed": "changed", "tool.defined": "defined",
     "confirm.asked": "asked", "confirm.answered": "answered", "audit.lost": "lost",
     "audit.degraded": "degraded" }[event.event] || event.event;
 }
 
 function target(event) {
   const host = event.host || event.address;
-  const tool = event.tool || event.method;
+  const defined = typeof event.kind === "string" && [event.kind.replace("_", " "), event.name].filter(Boolean).join(" ");
+  const tool = event.tool || defined || event.method;
   if (typeof event.path === "string") return event.path;
   if (event.syscall) return event.syscall;
   if (host) return event.port ? host + ":" + event.port : host;
