@@ -12,6 +12,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod approval;
+mod asking;
 mod clients;
 mod denials;
 mod peers;

@@ -21,19 +21,42 @@ const load = tree => {
     return name => import(require.resolve(name));
 };
 
-const roots = () => ({ roots: plan.roots.map(uri => ({ uri, name: 'served' })) });
-const elicit = () => ({ action: 'decline' });
-const capabilities = { elicitation: {}, ...(plan.roots.length > 0 ? { roots: {} } : {}) };
+// What the server asks is answered as the plan says; without a word in it, every question is declined.
+const answers = plan.answers;
+const asked = new Set();
+const roots = () => {
+    asked.add('roots/list');
+    return { roots: plan.roots.map(uri => ({ uri, name: 'served' })) };
+};
+const elicit = ({ params }) => {
+    asked.add('elicitation/create');
+    if (!answers) return { action: 'decline' };
+    return params.mode === 'url' ? { action: 'accept' } : answers.elicitation;
+};
+const sample = ({ params }) => {
+    asked.add('sampling/createMessage');
+    const { content } = params.messages[0];
+    const text = `${answers.sampling}, to: ${(Array.isArray(content) ? content[0] : content).text}`;
+    return { role: 'assistant', content: { type: 'text', text }, model: 'none' };
+};
+const capabilities = {
+    elicitation: answers ? { form: {}, url: {} } : {},
+    ...(answers ? { sampling: {} } : {}),
+    ...(plan.roots.length > 0 ? { roots: {} } : {}),
+};
 const us = { name: 'caponier-interop', version: '1' };
 
 async function legacySdk() {
     const from = load('sdk');
     const { Client } = await from('@modelcontextprotocol/sdk/client/index.js');
     const { StdioClientTransport, getDefaultEnvironment } = await from('@modelcontextprotocol/sdk/client/stdio.js');
-    const { ListRootsRequestSchema, ElicitRequestSchema } = await from('@modelcontextprotocol/sdk/types.js');
+    const { ListRootsRequestSchema, ElicitRequestSchema, CreateMessageRequestSchema } = await from(
+        '@modelcontextprotocol/sdk/types.js'
+    );
     const client = new Client(us, { capabilities });
     if (capabilities.roots) client.setRequestHandler(ListRootsRequestSchema, roots);
     client.setRequestHandler(ElicitRequestSchema, elicit);
+    if (answers) client.setRequestHandler(CreateMessageRequestSchema, sample);
     return { client, StdioClientTransport, getDefaultEnvironment };
 }
 
@@ -45,6 +68,7 @@ async function dualEra(mode) {
     const client = new Client(us, { capabilities, versionNegotiation });
     if (capabilities.roots) client.setRequestHandler('roots/list', roots);
     client.setRequestHandler('elicitation/create', elicit);
+    if (answers) client.setRequestHandler('sampling/createMessage', sample);
     return { client, StdioClientTransport, getDefaultEnvironment };
 }
 
@@ -82,6 +106,7 @@ async function drive() {
     seen.prompts = await each(plan.prompts, 'prompt', p => client.getPrompt(p));
     // Last: server-everything adds tools some time after the handshake.
     seen.tools = await attempt(() => client.listTools());
+    if (answers) seen.asked = [...asked].sort();
     await client.close();
     return seen;
 }

@@ -42,11 +42,25 @@ async def attempt(awaitable):
 
 
 async def drive(mode, plan, command):
+    # What the server asks is answered as the plan says; without a word in it, every question is declined.
+    answers, asked = plan.get("answers"), []
+
     async def roots(_context):
+        asked.append("roots/list")
         return types.ListRootsResult(roots=[types.Root(uri=uri, name="served") for uri in plan["roots"]])
 
-    async def elicit(_context, _params):
-        return types.ElicitResult(action="decline")
+    async def elicit(_context, params):
+        asked.append("elicitation/create")
+        if not answers:
+            return types.ElicitResult(action="decline")
+        if getattr(params, "mode", "form") == "url":
+            return types.ElicitResult(action="accept")
+        return types.ElicitResult(**answers["elicitation"])
+
+    async def sample(_context, params):
+        asked.append("sampling/createMessage")
+        text = types.TextContent(type="text", text=f"{answers['sampling']}, to: {params.messages[0].content.text}")
+        return types.CreateMessageResult(role="assistant", content=text, model="none")
 
     server = StdioServerParameters(command=command[0], args=command[1:], env=plan["env"], cwd=os.getcwd())
     client = Client(
@@ -56,6 +70,7 @@ async def drive(mode, plan, command):
         read_timeout_seconds=60,
         list_roots_callback=roots if plan["roots"] else None,
         elicitation_callback=elicit,
+        sampling_callback=sample if answers else None,
     )
     seen = {}
     async with client:
@@ -82,6 +97,8 @@ async def drive(mode, plan, command):
         ]
         # Last: server-everything adds tools some time after the handshake.
         seen["tools"] = await attempt(client.list_tools())
+    if answers:
+        seen["asked"] = sorted(set(asked))
     return seen
 
 
