@@ -19,6 +19,15 @@ const LINE: usize = 500;
 /// # Errors
 /// The log or the pin file could not be written, and the policy does not go on without.
 pub(super) fn settle(shared: &Shared) -> Result<(), Refusal> {
+    // What could not be written is tried again with the next list.
+    write(shared).inspect_err(|_| {
+        if let Some(watch) = shared.gate().watching() {
+            watch.unwritten();
+        }
+    })
+}
+
+fn write(shared: &Shared) -> Result<(), Refusal> {
     let Some((store, enforce)) = &shared.pins else { return Ok(()) };
     let (notes, known, server) = {
         let mut gate = shared.gate();

@@ -120,15 +120,25 @@ impl Stage {
         command
     }
 
+    /// A real server through caponier, with the shipped profile and what `toml` adds to it; it is not greeted.
+    pub(crate) fn penned_silent(&self, server: Server, toml: &str) -> Session {
+        self.start_silent(self.pen(server, toml, &self.at("work")))
+    }
+
     /// A server of Python's, `script`, through caponier; it is not greeted.
     pub(crate) fn scripted(&self, script: &str, toml: &str) -> Session {
+        self.start_silent(self.scripted_command(script, toml))
+    }
+
+    /// The command of that.
+    pub(crate) fn scripted_command(&self, script: &str, toml: &str) -> Command {
         let (file, profile) = (self.at("server.py"), self.at("profile.toml"));
         fs::write(&file, script).unwrap();
         fs::write(&profile, format!("version = 1\nextends = [\"runtime/python\"]\n{toml}\n")).unwrap();
         let mut command = Command::new(peers::caponier());
         command.args(["run", "--name", "scripted", "--profile"]).arg(profile).arg("--audit-dir");
         command.arg(self.at("audit")).arg("--").arg(peers::program("python3")).arg(file);
-        self.start_silent(command)
+        command
     }
 
     /// A server of these words through caponier, under a name and the shipped profile of that name.
@@ -148,7 +158,7 @@ impl Stage {
         session
     }
 
-    fn start_silent(&self, mut command: Command) -> Session {
+    pub(crate) fn start_silent(&self, mut command: Command) -> Session {
         self.at_home(&mut command);
         command.current_dir(self.at("work"));
         let stderr = fs::File::create(self.at("stderr")).unwrap();
@@ -188,6 +198,11 @@ pub(crate) struct Session {
 impl Session {
     fn tell(&mut self, message: &Value) {
         self.tell_raw(&message.to_string());
+    }
+
+    /// The process that the client started.
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
     }
 
     /// Sends a line as it is.

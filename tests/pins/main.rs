@@ -11,4 +11,5 @@ mod scene;
 #[path = "../gate/session.rs"]
 mod session;
 mod turns;
+mod unwritable;
 mod upgrades;

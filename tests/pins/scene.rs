@@ -10,7 +10,7 @@ use crate::peers;
 use crate::session::{Session, Stage};
 
 /// Says of itself what a file in its workspace says at that moment, and answers every call.
-const SERVER: &str = r#"
+pub(crate) const SERVER: &str = r#"
 import json, sys
 
 def say(message):

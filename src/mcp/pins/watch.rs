@@ -291,6 +291,11 @@ impl Watch {
             .then(|| (self.known.clone(), self.looked.clone()))
     }
 
+    /// What was to be written was not: it still is.
+    pub fn unwritten(&mut self) {
+        self.dirty = true;
+    }
+
     /// Another session was first: its pins hold.
     pub fn adopt(&mut self, known: Known) {
         self.known = known;

@@ -84,10 +84,10 @@ async def drive(mode, plan, command):
             for call in plan["calls"]
         ]
         # All at once.
-        answers = await asyncio.gather(
+        together = await asyncio.gather(
             *(attempt(client.call_tool(call["tool"], call["arguments"])) for call in plan["together"])
         )
-        seen["together"] = [{"call": call, "answer": answer} for call, answer in zip(plan["together"], answers)]
+        seen["together"] = [{"call": call, "answer": answer} for call, answer in zip(plan["together"], together)]
         seen["resources"] = [
             {"uri": uri, "answer": await attempt(client.read_resource(uri))} for uri in plan["resources"]
         ]
