@@ -34,6 +34,8 @@ fn session_events() -> Vec<Event> {
             profile: String::new(),
             profile_file: String::new(),
             profile_sha256: String::new(),
+            locked: false,
+            repository: Some(RepositoryFile { file: String::new(), sha256: String::new(), approved: false }),
             flags: vec![],
             workspace: String::new(),
             env: "prod",

@@ -2,6 +2,9 @@
 //!
 //! Exit status: 0; 1 where `why` answers deny; 64 usage (clap); 78 where the profile is wrong.
 
+mod decide;
+mod diff;
+mod plan;
 mod show;
 
 use std::fmt::Write as _;
@@ -20,7 +23,7 @@ use crate::policy::verdict::Ruling;
 use crate::profile::context::Context;
 use crate::profile::problem::{Problem, Problems, Warning};
 use crate::profile::why::{self, Answer};
-use crate::profile::{self, Flags, Request, Resolved};
+use crate::profile::{self, Flags, Request, Resolved, difference, lock};
 
 /// A profile is wrong.
 const CONFIGURATION: u8 = 78;
@@ -50,6 +53,9 @@ enum Action {
     Show {
         /// A profile's name, or a file
         profile: String,
+        /// Show what this kernel is told: rules by inode, system calls, limits
+        #[arg(long)]
+        plan: bool,
         #[command(flatten)]
         setting: Setting,
     },
@@ -62,6 +68,36 @@ enum Action {
     },
     /// Print the JSON Schema of profiles, for editors
     Schema,
+    /// Compare two profiles, or the environments of one, line by line: what is wider, what is narrower
+    Diff {
+        #[command(flatten)]
+        pair: diff::Pair,
+        #[command(flatten)]
+        setting: Setting,
+    },
+    /// Lock the production profile as it is now: a changed one is refused (78), and so is what adds to it
+    Lock {
+        /// A profile's name, or a file
+        profile: String,
+        /// Take the lock away instead
+        #[arg(long)]
+        remove: bool,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Approve the .caponier.toml of a workspace as it is now: without that it can only narrow
+    Trust {
+        /// The workspace [default: the current folder]
+        #[arg(value_name = "DIR")]
+        workspace: Option<PathBuf>,
+        /// Take the approval back instead
+        #[arg(long)]
+        remove: bool,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
     /// Tell whether something would be allowed, and which line decides; exit status 1 if not
     Why {
         /// A profile's name, or a file
@@ -128,13 +164,26 @@ pub fn environment(text: &str) -> Result<Environment, String> {
 pub fn run(args: ProfileArgs, around: &Surroundings) -> ExitCode {
     match args.action {
         Action::List { env, json } => print(&list(around, env, json)),
-        Action::Show { profile, setting } => match resolve(&profile, &setting, around) {
+        Action::Show { profile, plan: true, setting } => match resolve(&profile, &setting, around) {
+            Ok((resolved, _)) => plan::show(&resolved, setting.json),
+            Err(problems) => fail(&problems),
+        },
+        Action::Show { profile, plan: false, setting } => match resolve(&profile, &setting, around) {
             Ok((resolved, _)) if setting.json => print(&json(&resolved)),
             Ok((resolved, _)) => print(&show::text(&resolved, Style::stdout())),
             Err(problems) => fail(&problems),
         },
         Action::Schema => print(profile::SCHEMA),
         Action::Check { profile, setting } => check(&profile, &setting, around),
+        Action::Diff { pair, setting } => match compare(&pair, &setting, around) {
+            Ok(code) => code,
+            Err(problems) => fail(&problems),
+        },
+        Action::Lock { profile, remove: true, json } => decide::unlock(&profile, json, around),
+        Action::Lock { profile, remove: false, json } => decide::lock(&profile, json, around),
+        Action::Trust { workspace, remove, json } => {
+            decide::trust(workspace.as_deref(), remove, json, around)
+        }
         Action::Why { profile, question, setting } => match ask(&profile, &question, &setting, around) {
             Ok(answer) => give(&answer, setting.json),
             Err(problems) => fail(&problems),
@@ -142,7 +191,29 @@ pub fn run(args: ProfileArgs, around: &Surroundings) -> ExitCode {
     }
 }
 
+fn compare(pair: &diff::Pair, setting: &Setting, around: &Surroundings) -> Result<ExitCode, Problems> {
+    let [from, to] = pair.sides(setting.env)?;
+    let (from, _) = resolve_in(&from.0, from.1, setting, around)?;
+    let (to, _) = resolve_in(&to.0, to.1, setting, around)?;
+    let found = difference::between(&from, &to);
+    let code = match setting.json {
+        true => print(&diff::json(&from, &to, &found)),
+        false => print(&diff::text(&from, &to, &found, Style::stdout())),
+    };
+    let differ = pair.exit_code && !found.is_empty() && code == ExitCode::SUCCESS;
+    Ok(if differ { ExitCode::from(1) } else { code })
+}
+
 fn resolve(name: &str, setting: &Setting, around: &Surroundings) -> Result<(Resolved, Context), Problems> {
+    resolve_in(name, setting.env, setting, around)
+}
+
+fn resolve_in(
+    name: &str,
+    environment: Environment,
+    setting: &Setting,
+    around: &Surroundings,
+) -> Result<(Resolved, Context), Problems> {
     let command = match setting.command.as_slice() {
         [] => None,
         words => {
@@ -153,7 +224,7 @@ fn resolve(name: &str, setting: &Setting, around: &Surroundings) -> Result<(Reso
         }
     };
     let context = around.context(setting.workspace.as_deref(), command.as_ref(), None, None);
-    let request = Request { profile: name.to_owned(), environment: setting.env, flags: Flags::default() };
+    let request = Request { profile: name.to_owned(), environment, flags: Flags::default() };
     Ok((profile::resolve(&request, &context)?, context))
 }
 
@@ -190,7 +261,12 @@ fn list(around: &Surroundings, env: Environment, as_json: bool) -> String {
 
 fn check(name: &str, setting: &Setting, around: &Surroundings) -> ExitCode {
     let (errors, warnings) = match resolve(name, setting, around) {
-        Ok((resolved, _)) => (Vec::new(), resolved.warnings),
+        Ok((resolved, _)) => {
+            let request =
+                Request { profile: name.to_owned(), environment: setting.env, flags: Flags::default() };
+            let locked = lock::refuse(&request, &resolved);
+            (locked.err().unwrap_or_default(), resolved.warnings)
+        }
         Err(problems) => (problems.0, Vec::new()),
     };
     let code = if errors.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(CONFIGURATION) };
@@ -227,11 +303,24 @@ fn ask(
     around: &Surroundings,
 ) -> Result<Answer, Problems> {
     let (resolved, context) = resolve(name, setting, around)?;
+    let mut answer = answer(question, &resolved, &context)?;
+    if let (Ruling::Deny, Some(found)) = (answer.verdict, &resolved.repository) {
+        // A line of the profile alone may not be enough.
+        let narrowing = format!("{} narrows the profile in this workspace", found.file.display());
+        answer.note = Some(match answer.note {
+            Some(note) => format!("{note}; {narrowing}"),
+            None => narrowing,
+        });
+    }
+    Ok(answer)
+}
+
+fn answer(question: &Question, resolved: &Resolved, context: &Context) -> Result<Answer, Problems> {
     if let Some(tool) = &question.tool {
-        return Ok(why::tool(&resolved, tool));
+        return Ok(why::tool(resolved, tool));
     }
     if let Some(host) = &question.host {
-        return why::host(&resolved, host)
+        return why::host(resolved, host)
             .map_err(|error| Problem::new(Origin::command_line(), format!("--host {error}")).into());
     }
     let paths =
@@ -241,7 +330,7 @@ fn ask(
         // clap demands one of the five.
         return Err(Problem::new(Origin::command_line(), "nothing was asked").into());
     };
-    why::path(&resolved, &context, access, path)
+    why::path(resolved, context, access, path)
         .map_err(|error| Problem::new(Origin::command_line(), error.to_string()).into())
 }
 
@@ -310,6 +399,11 @@ fn print(text: &str) -> ExitCode {
         Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => ExitCode::FAILURE,
         _ => ExitCode::SUCCESS,
     }
+}
+
+/// One thing that is wrong, without a line.
+fn refused(message: String) -> Problem {
+    Problem::new(Origin::command_line(), message)
 }
 
 /// Says on stderr what is wrong; the status of a wrong configuration.

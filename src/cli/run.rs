@@ -16,8 +16,9 @@ use crate::notify;
 use crate::policy::grant::Origin;
 use crate::policy::{Environment, Home, Policy};
 use crate::profile::problem::Problems;
+use crate::profile::repository::Repository;
 use crate::profile::secrets::{CLIENT_FILES, SECRET_STORES};
-use crate::profile::{self, Flags, Resolved, context};
+use crate::profile::{self, Flags, Resolved, context, lock, packages};
 use crate::sandbox::command::Command;
 use crate::sandbox::environment as variables;
 use crate::sandbox::folders::{Folders, lasting_home};
@@ -119,10 +120,14 @@ fn prepare(args: RunArgs, around: &Surroundings, client: Option<String>) -> Resu
     let session = context::Session { session_home: tmp.join("home"), private_home: lasting.clone(), tmp };
     let context =
         around.context(args.workspace.as_deref(), Some(&command), Some(session), args.audit_dir.as_deref());
-    let profile = profile_name(&args, &command);
-    let Resolved { policy, warnings, .. } = policy(&args, &profile, &context, &[])?;
+    let profile = profile_name(&args, &server, &command, &context);
+    let Resolved { policy, warnings, repository, lock, .. } = policy(&args, &profile, &context, &[])?;
     for warning in &warnings {
         diagnostic::tell(&diagnostic::warning(warning, Style::stderr()));
+    }
+    if let Some(Repository { file, approved, .. }) = &repository {
+        let how = if *approved { "was approved, and decides" } else { "narrows it" };
+        diagnostic::note(&format!("{} {how}", escape(&file.to_string_lossy())));
     }
     let (policy, observe) = match args.observe {
         true => observed(&args, &profile, &context, policy)?,
@@ -140,6 +145,8 @@ fn prepare(args: RunArgs, around: &Surroundings, client: Option<String>) -> Resu
     Ok(Request {
         context: explanations(around, &policy, args.audit_dir.as_deref()),
         flags: added(&args),
+        locked: lock.is_some(),
+        repository,
         workspace: args.workspace.as_ref().map_or_else(|| around.cwd.clone(), |dir| around.cwd.join(dir)),
         audit_dir: args.audit_dir.map_or_else(|| around.directories.audit(), |dir| around.cwd.join(dir)),
         state_dir: around.directories.state.clone(),
@@ -189,14 +196,23 @@ fn observed(
     Ok((wide.policy, Some(Observe { profile, never })))
 }
 
-/// The profile that was asked for, or the one of the command's runtime, which is said.
-fn profile_name(args: &RunArgs, command: &Command) -> String {
+/// The profile that was asked for; else the shipped one that was made for the package; else the one of the command's
+/// runtime. What was chosen is said, and how to come to a better one.
+fn profile_name(args: &RunArgs, server: &str, command: &Command, context: &context::Context) -> String {
     if let Some(name) = &args.profile {
         return name.clone();
     }
-    let name = profile_by_runtime(command);
+    let (name, why) = match packages::of_command(context) {
+        Some(known) => (known.profile, format!("the one that was made for {}", known.package)),
+        None => (
+            profile_by_runtime(command),
+            "it grants what such a program needs to start, and none of your folders".to_owned(),
+        ),
+    };
     diagnostic::note(&format!(
-        "no --profile was given: the profile \"{name}\" is used; it grants what such a program needs to start, and none of your folders"
+        "no --profile was given: the profile \"{name}\" is used, {why}; for one made to measure, run it once with \
+         --env dev --observe, then: caponier learn --server {}",
+        escape(server)
     ));
     name.to_owned()
 }
@@ -218,7 +234,9 @@ fn policy(
         pass_env,
     };
     let request = profile::Request { profile: name.to_owned(), environment: args.env, flags };
-    profile::resolve(&request, context).map_err(|problems| wrong(&problems))
+    let resolved = profile::resolve(&request, context).map_err(|problems| wrong(&problems))?;
+    lock::refuse(&request, &resolved).map_err(|problems| wrong(&Problems(problems)))?;
+    Ok(resolved)
 }
 
 fn wrong(problems: &Problems) -> Refused {

@@ -25,6 +25,11 @@ pub struct SessionStart {
     pub profile_file: String,
     /// The digest of the files that it is made of.
     pub profile_sha256: String,
+    /// It was locked, and is as it was approved.
+    pub locked: bool,
+    /// The workspace's own file that narrows it, when there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub repository: Option<RepositoryFile>,
     /// What `run` was told to add to it, word by word: `--read`, `/notes` …
     pub flags: Vec<String>,
     /// What `${workspace}` stood for.
@@ -47,6 +52,17 @@ pub struct SessionStart {
     pub env_removed: Vec<String>,
     /// This program's version.
     pub caponier: &'static str,
+}
+
+/// A workspace's own `.caponier.toml`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct RepositoryFile {
+    /// Its path.
+    pub file: String,
+    /// The digest of its bytes.
+    pub sha256: String,
+    /// The user approved it: it may allow more than the profile.
+    pub approved: bool,
 }
 
 /// What is on in this session.

@@ -21,7 +21,7 @@ pub use crate::event::activity::{
 };
 pub use crate::event::emitter::{Emitter, Sink, Unwritable};
 pub use crate::event::lifecycle::{
-    Cause, Enforced, ProcessExit, ProcessStart, SessionEnd, SessionExe, SessionStart,
+    Cause, Enforced, ProcessExit, ProcessStart, RepositoryFile, SessionEnd, SessionExe, SessionStart,
 };
 pub use crate::event::redact::{Redact, WINDOW};
 pub use crate::event::requests::{RequestEnd, RequestStart};

@@ -11,17 +11,22 @@
 mod check;
 mod compose;
 pub mod context;
+pub mod difference;
 mod entry;
 mod environment;
 mod grants;
 mod inherit;
 mod laws;
 mod lint;
+pub mod lock;
 mod network;
+pub(crate) mod packages;
 mod place;
 pub mod problem;
 mod quantity;
+mod record;
 mod refusal;
+pub mod repository;
 mod runtime;
 mod schema;
 pub mod secrets;
@@ -32,13 +37,13 @@ mod tool_keys;
 mod tool_laws;
 pub mod tool_lines;
 mod tree;
+pub mod trust;
 mod unenforced;
 mod variables;
 pub mod why;
 mod within;
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -56,6 +61,7 @@ use crate::profile::inherit::Member;
 use crate::profile::place::Places;
 use crate::profile::problem::{Problem, Problems, Warning};
 use crate::profile::refusal::Refusals;
+use crate::profile::repository::Repository;
 use crate::profile::tree::Sourced;
 use crate::profile::variables::{Expansion, Variables};
 
@@ -97,6 +103,10 @@ pub struct Resolved {
     pub files: Vec<Part>,
     /// The line behind each single value, by its dotted key; a key that no file wrote is absent and has its default.
     pub lines: BTreeMap<String, Origin>,
+    /// The workspace's own file, when it has one.
+    pub repository: Option<Repository>,
+    /// The lock of this profile, when there is one.
+    pub lock: Option<lock::State>,
 }
 
 /// Resolves a profile.
@@ -105,7 +115,9 @@ pub struct Resolved {
 /// Everything that is wrong with it, each with its line: exit status 78. Nothing may be started then.
 pub fn resolve(request: &Request, context: &Context) -> Result<Resolved, Problems> {
     let root = source::find(&request.profile, request.environment, &context.directories)?;
-    resolve_source(root, request, context)
+    let (members, problems) = inherit::load(root, request.environment, &context.directories);
+    refuse(problems)?;
+    narrowed(members, request, context)
 }
 
 /// Resolves a text that is no file yet; it extends names only.
@@ -127,7 +139,21 @@ pub fn resolve_text(text: &str, environment: Environment, context: &Context) -> 
 fn resolve_source(root: source::Source, request: &Request, context: &Context) -> Result<Resolved, Problems> {
     let (members, problems) = inherit::load(root, request.environment, &context.directories);
     refuse(problems)?;
-    compile(&members, request, context)
+    compile(&members, request, context, None)
+}
+
+/// Locks a profile as it is now: from then on `run` refuses another one in its place, and flags that add to it.
+///
+/// # Errors
+/// What is wrong with it; a lock that cannot be kept.
+pub fn lock(request: &Request, context: &Context) -> Result<lock::Lock, Problems> {
+    let root = source::find(&request.profile, request.environment, &context.directories)?;
+    let (members, problems) = inherit::load(root, request.environment, &context.directories);
+    refuse(problems)?;
+    let sha256 = compile(&members, request, context, None)?.policy.profile.sha256;
+    lock::lock(request, &members, &sha256, &context.directories).map_err(|error| {
+        Problem::new(Origin::command_line(), format!("the lock cannot be kept: {error}")).into()
+    })
 }
 
 /// The JSON Schema of a profile, made of what [`schema`] asks of a file.
@@ -155,17 +181,50 @@ pub fn resolve_adding(request: &Request, context: &Context, lines: &str) -> Resu
     refuse(problems)?;
     let below = (0..members.len()).collect();
     members.push(Member { source: added, layer, below });
-    compile(&members, request, context)
+    narrowed(members, request, context)
 }
 
-fn compile(members: &[Member], request: &Request, context: &Context) -> Result<Resolved, Problems> {
+/// The profile, and what the workspace's own file leaves of it.
+fn narrowed(members: Vec<Member>, request: &Request, context: &Context) -> Result<Resolved, Problems> {
+    let mut own = compile(&members, request, context, None)?;
+    own.lock = lock::state(request, &members, &own.policy.profile.sha256, &context.directories)?;
+    let Some(found) = repository::find(context, request.environment).map_err(Problems)? else {
+        return Ok(own);
+    };
+    let mut members = members;
+    let below = (0..members.len()).collect();
+    members.push(Member { source: found.source.clone(), layer: found.layer.clone(), below });
+    let mut less = compile(&members, request, context, Some(&found))?;
+    refuse(found.widenings(&difference::between(&own, &less), own.lock.is_some()))?;
+    less.policy.profile = own.policy.profile;
+    less.files = own.files;
+    less.lock = own.lock;
+    less.repository = Some(found.repository);
+    Ok(less)
+}
+
+/// `repository` is the last of the members, when there is one.
+fn compile(
+    members: &[Member],
+    request: &Request,
+    context: &Context,
+    repository: Option<&repository::Found>,
+) -> Result<Resolved, Problems> {
     let (mut composed, mut problems) = compose::compose(members);
     let variables = Variables::new(context, composed.home);
+    if let Some(found) = repository {
+        found.tools(&mut composed.tools, &mut composed.within);
+    }
     problems.extend(within::fill(&mut composed.tools, &composed.within, &variables, context));
     let env = environment_rules(&composed, &request.flags, &variables, &mut problems);
     let mut grants = collect(&composed, &variables, request, context);
+    let mut network = with_flags(composed.network.clone(), &request.flags, &mut problems);
+    if let Some(found) = repository {
+        found.grants(&mut grants, &variables, context);
+        grants.settle();
+        found.network(&mut network);
+    }
     problems.append(&mut grants.problems);
-    let network = with_flags(composed.network.clone(), &request.flags, &mut problems);
     let (refused, noticed) = check::check(&grants, variables.private_home(), context);
     problems.extend(refused);
     refuse(problems)?;
@@ -175,7 +234,14 @@ fn compile(members: &[Member], request: &Request, context: &Context) -> Result<R
     warnings.extend(lint::lint(&policy, &composed));
     warnings.sort();
     warnings.dedup();
-    Ok(Resolved { policy, warnings, files: members.iter().map(part).collect(), lines: composed.lines })
+    Ok(Resolved {
+        policy,
+        warnings,
+        files: members.iter().map(part).collect(),
+        lines: composed.lines,
+        repository: None,
+        lock: None,
+    })
 }
 
 /// The real paths in which nothing is ever granted to anyone (secret stores, clients' configurations, our own folders,
@@ -355,11 +421,7 @@ fn identity(members: &[Member], env: Environment) -> Identity {
     for member in members {
         hasher.update(member.source.text.as_bytes());
     }
-    let mut sha256 = String::with_capacity(64);
-    for byte in hasher.finalize() {
-        // Writing to a String cannot fail.
-        let _ = write!(sha256, "{byte:02x}");
-    }
+    let sha256 = record::hex(hasher.finalize());
     let root = members.last().map(|member| &member.source);
     let name = root.map(|source| source.name.clone()).unwrap_or_default();
     let file = root.map(|source| PathBuf::from(&source.file)).unwrap_or_default();

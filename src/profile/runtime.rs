@@ -75,6 +75,8 @@ pub(super) struct Server<'c> {
     interpreter: Option<&'c Path>,
     /// The script's real path, when there is one.
     script: Option<PathBuf>,
+    /// The module after `-m`, when there is one.
+    module: Option<&'c str>,
     /// The server's own arguments: what stands after the program, and after the script.
     pub arguments: &'c [OsString],
 }
@@ -88,15 +90,33 @@ impl<'c> Server<'c> {
         if let Some(interpreter) = command.interpreters.last() {
             let language = language(interpreter);
             let script = Some(real(&command.exe));
-            return Server { language, interpreter: Some(interpreter), script, arguments: words };
+            return Server {
+                language,
+                interpreter: Some(interpreter),
+                script,
+                module: None,
+                arguments: words,
+            };
         }
         let Some(language) = language(&command.exe) else {
-            return Server { language: None, interpreter: None, script: None, arguments: words };
+            return Server {
+                language: None,
+                interpreter: None,
+                script: None,
+                module: None,
+                arguments: words,
+            };
         };
         let (script, used) = script(language, words);
         let script = script.map(|script| real(&cwd.join(script)));
         let arguments = words.get(used..).unwrap_or_default();
-        Server { language: Some(language), interpreter: Some(&command.exe), script, arguments }
+        let module = match (&script, words.get(..used)) {
+            (None, Some([.., option, module])) if language == Language::Python && option == "-m" => {
+                module.to_str()
+            }
+            _ => None,
+        };
+        Server { language: Some(language), interpreter: Some(&command.exe), script, module, arguments }
     }
 
     /// The folder that holds the server's package. A script that lies directly in a home stands for itself: its
@@ -121,8 +141,23 @@ impl<'c> Server<'c> {
         package.or_else(beside).or_else(|| Some(script.clone()))
     }
 
+    /// The interpreter's language.
+    pub(super) fn language(&self) -> Option<Language> {
+        self.language
+    }
+
+    /// The script's real path.
+    pub(super) fn script(&self) -> Option<&Path> {
+        self.script.as_deref()
+    }
+
+    /// The module that Python runs: what stands after `-m`.
+    pub(super) fn module(&self) -> Option<&'c str> {
+        self.module
+    }
+
     /// The interpreter of that language, when this command uses one.
-    fn interpreter(&self, language: Language) -> Option<&'c Path> {
+    pub(super) fn interpreter(&self, language: Language) -> Option<&'c Path> {
         (self.language == Some(language)).then_some(self.interpreter).flatten()
     }
 }

@@ -56,8 +56,7 @@ fn count(number: usize) -> u32 {
 /// (`runtime/node`); else a name.
 pub(super) fn find(asked: &str, env: Environment, dirs: &Directories) -> Result<Source, Problem> {
     let here = Origin::command_line();
-    let explicit = asked.starts_with(['.', '/', '~']) || asked.ends_with(".toml");
-    if !explicit && (!asked.contains('/') || is_name(asked)) {
+    if !is_explicit(asked) && (!asked.contains('/') || is_name(asked)) {
         match named(asked, env, dirs, &here) {
             Err(_) if asked.contains('/') && Path::new(asked).exists() => {}
             found => return found,
@@ -70,6 +69,19 @@ pub(super) fn find(asked: &str, env: Environment, dirs: &Directories) -> Result<
     let path = Path::new(asked);
     let stem = path.file_stem().map_or_else(|| asked.to_owned(), |stem| stem.to_string_lossy().into_owned());
     read(path, asked.to_owned(), stem, &here)
+}
+
+/// Whether it can be nothing but a path.
+fn is_explicit(asked: &str) -> bool {
+    asked.starts_with(['.', '/', '~']) || asked.ends_with(".toml")
+}
+
+/// What a lock of `asked` is kept by: the name, whichever file it leads to today; the real path of what is a path.
+pub(super) fn key(asked: &str) -> io::Result<String> {
+    if !is_explicit(asked) && is_name(asked) {
+        return Ok(asked.to_owned());
+    }
+    Ok(place::follow(Path::new(asked))?.path.to_string_lossy().into_owned())
 }
 
 /// The file for one entry of `extends`: ending in `.toml`, a file beside the one that says it; else a name.
@@ -172,10 +184,20 @@ fn read(path: &Path, file: String, name: String, at: &Origin) -> Result<Source, 
     Ok(Source { id, folder: Some(parent.to_path_buf()), file, name, text })
 }
 
-/// The whole text of a regular file of bounded length. `O_NONBLOCK`, so that a FIFO in its place cannot hang us.
-fn text(path: &Path) -> io::Result<String> {
-    let file: File =
-        OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY).open(path)?;
+/// The whole text of a regular file of bounded length.
+pub(super) fn text(path: &Path) -> io::Result<String> {
+    text_of(path, 0)
+}
+
+/// The same of a file that is no symlink.
+pub(super) fn text_unlinked(path: &Path) -> io::Result<String> {
+    text_of(path, libc::O_NOFOLLOW)
+}
+
+/// `O_NONBLOCK`, so that a FIFO in its place cannot hang us.
+fn text_of(path: &Path, flags: i32) -> io::Result<String> {
+    let flags = flags | libc::O_NONBLOCK | libc::O_NOCTTY;
+    let file: File = OpenOptions::new().read(true).custom_flags(flags).open(path)?;
     if !file.metadata()?.is_file() {
         return Err(io::Error::other("it is not a regular file"));
     }

@@ -81,6 +81,22 @@ pub fn compile(choices: Choices) -> Result<Vec<Instruction>, Error> {
     if found == expected { Ok(tightened(program)) } else { Err(Error::Layout { found, expected }) }
 }
 
+/// The calls of the program that are allowed, always and by their arguments, each list sorted: for showing it.
+///
+/// # Errors
+/// As [`compile`].
+pub fn names(choices: Choices) -> Result<(Vec<&'static str>, Vec<&'static str>), Error> {
+    let (mut always, mut conditional) = (Vec::new(), Vec::new());
+    for (number, rows) in rules(choices)? {
+        let name = i32::try_from(number).ok().and_then(syscall::name).unwrap_or("?");
+        let list = if rows.is_empty() { &mut always } else { &mut conditional };
+        list.push(name);
+    }
+    always.sort_unstable();
+    conditional.sort_unstable();
+    Ok((always, conditional))
+}
+
 /// The same program with fewer steps. For a call without conditions seccompiler compares, jumps to a jump, and
 /// returns; two steps do. The kernel runs the program once for every number when it is installed, and translates it:
 /// that is the greater part of its cost at a start.

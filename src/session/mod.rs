@@ -20,6 +20,7 @@ use crate::audit::redact;
 use crate::audit::writer::{Ending, Settings as LogSettings, Writer};
 use crate::event::{Cause, Emitter, Status, text};
 use crate::policy::Policy;
+use crate::profile::repository::Repository;
 use crate::sandbox::command::Command;
 use crate::sandbox::control::Step;
 use crate::sandbox::environment::Environment;
@@ -47,6 +48,10 @@ pub struct Request {
     pub cwd: PathBuf,
     /// What `${workspace}` stood for.
     pub workspace: PathBuf,
+    /// The profile is locked.
+    pub locked: bool,
+    /// The workspace's own file, when it has one.
+    pub repository: Option<Repository>,
     /// What the command line added to the profile, word by word, for the record.
     pub flags: Vec<OsString>,
     /// The user's home.

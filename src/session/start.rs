@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::event::{Enforced, Redact, SessionStart, text};
+use crate::event::{Enforced, Redact, RepositoryFile, SessionStart, text};
 use crate::sandbox::support::Enforceable;
 use crate::session::Request;
 
@@ -59,6 +59,12 @@ pub(super) fn session_start(
             false => shown(&request.cwd.join(&policy.profile.file)),
         },
         profile_sha256: policy.profile.sha256.clone(),
+        locked: request.locked,
+        repository: request.repository.as_ref().map(|found| RepositoryFile {
+            file: shown(&found.file),
+            sha256: found.sha256.clone(),
+            approved: found.approved,
+        }),
         flags: request.flags.iter().map(|word| text(word.as_encoded_bytes()).into_owned()).collect(),
         workspace: shown(&request.workspace),
         env: policy.profile.env.as_str(),

@@ -72,6 +72,17 @@ impl Report<'_> {
         for file in self.resolved.files.iter().rev() {
             let _ = writeln!(self.text, "file    {}", escape(&file.file));
         }
+        if let Some(found) = &self.resolved.repository {
+            let how = if found.approved { "approved" } else { "it can only narrow" };
+            let file = found.file.to_string_lossy();
+            let _ = writeln!(self.text, "and     {} ({how}), sha256 {}", escape(&file), found.sha256);
+        }
+        if let Some(lock) = &self.resolved.lock {
+            let _ = writeln!(self.text, "locked  {}", lock.locked);
+            for change in &lock.changed {
+                let _ = writeln!(self.text, "        since then {}", escape(change));
+            }
+        }
     }
 
     fn section(&mut self, name: &str) {

@@ -1,6 +1,7 @@
 //! Whole profiles, resolved against a home and a workspace of their own.
 
 mod composition;
+mod difference;
 mod grants;
 mod json_schema;
 mod refused;

@@ -125,3 +125,76 @@ fn a_link_named_node_that_is_something_else_is_no_node() {
     user.command(&["$ROOT/bin/server"], &[]);
     assert!(user.wrong(NODE).contains("there is no node on PATH"));
 }
+
+/// The profile that is chosen for these words.
+fn chosen(user: &mut User, words: &[&str], interpreters: &[&str]) -> Option<&'static str> {
+    user.command(words, interpreters);
+    crate::profile::packages::of_command(&user.context).map(|known| known.profile)
+}
+
+#[test]
+fn a_package_of_npm_is_known_by_its_place_and_by_its_own_word() {
+    const NAME: &str = "@modelcontextprotocol/server-memory";
+    let mut user = User::new();
+    user.program("bin/node", "\x7fELF");
+    for (folder, says, expected) in [
+        (NAME, NAME, Some("memory")),
+        ("memory", NAME, None),
+        (NAME, "something-else", None),
+        ("outer/node_modules/@modelcontextprotocol/server-memory", NAME, Some("memory")),
+        ("@modelcontextprotocol/server-memory/node_modules/dependency", "dependency", None),
+    ] {
+        let package = format!("app/node_modules/{folder}");
+        let script = format!("$ROOT/{package}/dist/index.js");
+        user.file(
+            &format!("{package}/package.json"),
+            &format!("{{\"name\": \"{says}\", \"version\": \"1\"}}"),
+        );
+        user.file(&format!("{package}/dist/index.js"), "");
+        assert_eq!(chosen(&mut user, &["$ROOT/bin/node", &script], &[]), expected, "{folder} says {says}");
+    }
+    // npm's link in .bin leads to the package.
+    let real = user.at("app/node_modules/@modelcontextprotocol/server-memory/dist/index.js");
+    user.file(
+        "app/node_modules/@modelcontextprotocol/server-memory/package.json",
+        &format!("{{\"name\": \"{NAME}\"}}"),
+    );
+    user.link(real, "app/node_modules/.bin/mcp-server-memory");
+    let link = "$ROOT/app/node_modules/.bin/mcp-server-memory";
+    assert_eq!(chosen(&mut user, &[link], &["bin/node"]), Some("memory"));
+    assert_eq!(chosen(&mut user, &["$ROOT/bin/node", "-e", "1"], &[]), None);
+    std::fs::remove_file(user.at("app/node_modules/@modelcontextprotocol/server-memory/package.json"))
+        .unwrap();
+    assert_eq!(chosen(&mut user, &[link], &["bin/node"]), None);
+}
+
+#[test]
+fn a_package_of_pypi_is_known_by_what_it_installed() {
+    let mut user = User::new();
+    venv(&user);
+    let info = "venv/lib/python3.11/site-packages/mcp_server_git-2026.10.19.dist-info";
+    user.file(
+        &format!("{info}/RECORD"),
+        "../../../bin/mcp-server-git,sha256=x,240\nmcp_server_git/__init__.py,,\nmcp_server_git/__main__.py,,\n",
+    );
+    let python = "$ROOT/venv/bin/python";
+    let script = "$ROOT/venv/bin/mcp-server-git";
+    assert_eq!(chosen(&mut user, &[python, "-m", "mcp_server_git", "--repository", "/x"], &[]), Some("git"));
+    assert_eq!(chosen(&mut user, &[script], &["venv/bin/python"]), Some("git"));
+    assert_eq!(chosen(&mut user, &[python, script], &[]), Some("git"));
+    user.program("venv/bin/other", "#!python\n");
+    assert_eq!(
+        chosen(&mut user, &[python, "$ROOT/venv/bin/other"], &[]),
+        None,
+        "another script of the same folder"
+    );
+    assert_eq!(chosen(&mut user, &[python, "-m", "mcp_server"], &[]), None);
+    user.program("work/mcp-server-git", "#!python\n");
+    assert_eq!(
+        chosen(&mut user, &[python, "$ROOT/work/mcp-server-git"], &[]),
+        None,
+        "a script of that name elsewhere"
+    );
+    std::fs::remove_file(user.at(info).join("RECORD")).unwrap();
+    assert_eq!(chosen(&mut user, &[script], &["venv/bin/python"]), None);
+}
