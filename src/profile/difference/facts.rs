@@ -1,32 +1,16 @@
 //! A policy as a list of facts: each a key, a value as TOML writes it, how strict that is, and the line that states it.
 
-use std::fmt::Display;
-use std::time::Duration;
-
-use serde::Serialize;
-use serde_json::Value;
-
-use crate::policy::grant::{Access, Grant, Origin};
+use crate::policy::grant::{Access, Grant};
 use crate::policy::network::{LocalGrant, Network};
-use crate::policy::tools::{Rate, UnknownFields};
+use crate::policy::tools::UnknownFields;
 use crate::policy::{
     Arguments, Audit, EnvironmentRules, Filesystem, Home, OnFailure, PathArguments, Pins, Policy, Process,
     Protocol, Require, Requirement, Stdout, Sync,
 };
 use crate::profile::Resolved;
+use crate::profile::difference::list::{Fact, List, json, or_none, quoted, rate_weight};
 use crate::profile::difference::tool_facts::Ruled;
 use crate::profile::difference::weight::Weight;
-
-/// One line of a policy.
-#[derive(Debug, Clone)]
-pub(super) struct Fact {
-    pub key: String,
-    pub value: String,
-    pub weight: Weight,
-    pub origin: Option<Origin>,
-    /// It only repeats what the key above it says.
-    pub inherited: bool,
-}
 
 /// Everything that a policy says. What identifies it says nothing of what it allows.
 pub(super) fn of(resolved: &Resolved, ruled: &Ruled) -> Vec<Fact> {
@@ -63,45 +47,7 @@ pub(super) fn of(resolved: &Resolved, ruled: &Ruled) -> Vec<Fact> {
     list.facts
 }
 
-pub(super) struct List<'r> {
-    resolved: &'r Resolved,
-    facts: Vec<Fact>,
-}
-
 impl List<'_> {
-    pub(super) fn push(
-        &mut self,
-        key: impl Into<String>,
-        value: String,
-        weight: Weight,
-        origin: Option<Origin>,
-    ) {
-        self.add(Fact { key: key.into(), value, weight, origin, inherited: false });
-    }
-
-    pub(super) fn add(&mut self, fact: Fact) {
-        self.facts.push(fact);
-    }
-
-    /// A single value, with the line that the composition took it from.
-    fn scalar(&mut self, key: &str, value: String, weight: Weight) {
-        let origin = self.resolved.lines.get(key).cloned();
-        self.push(key, value, weight, origin);
-    }
-
-    pub(super) fn word(&mut self, key: &str, value: &impl Serialize, looseness: u128) {
-        self.scalar(key, json(value), Weight::Loose(vec![looseness]));
-    }
-
-    fn number(&mut self, key: &str, number: Option<u64>) {
-        self.scalar(key, or_none(number), Weight::Loose(vec![loose(number.map(u128::from))]));
-    }
-
-    fn time(&mut self, key: &str, time: Option<Duration>) {
-        let value = or_none(time.map(|time| quoted(&format!("{}ms", time.as_millis()))));
-        self.scalar(key, value, Weight::Loose(vec![loose(time.map(|time| time.as_nanos()))]));
-    }
-
     fn grants(&mut self, access: Access, grants: &[Grant]) {
         for grant in grants {
             let value = quoted(&grant.path.display());
@@ -208,32 +154,4 @@ impl List<'_> {
         self.word("audit.on_failure", on_failure, u128::from(*on_failure == OnFailure::Continue));
         self.word("audit.file_reads", file_reads, u128::from(!file_reads));
     }
-}
-
-/// A rate by what it lets through in an hour, and at once.
-pub(super) fn rate_weight(rate: Option<Rate>) -> Weight {
-    let hourly = rate.map(|rate| u128::from(rate.hourly()));
-    let at_once = rate.map(|rate| u128::from(rate.count));
-    Weight::Loose(vec![loose(hourly), loose(at_once)])
-}
-
-pub(super) fn loose(limit: Option<u128>) -> u128 {
-    limit.unwrap_or(u128::MAX)
-}
-
-pub(super) fn or_none(value: Option<impl ToString>) -> String {
-    value.map_or_else(|| quoted("none"), |value| value.to_string())
-}
-
-pub(super) fn list<T: Display>(items: impl IntoIterator<Item = T>) -> String {
-    let items: Vec<String> = items.into_iter().map(|item| quoted(&item)).collect();
-    format!("[{}]", items.join(", "))
-}
-
-pub(super) fn quoted<T: Display + ?Sized>(value: &T) -> String {
-    Value::from(value.to_string()).to_string()
-}
-
-pub(super) fn json(value: &impl Serialize) -> String {
-    serde_json::to_value(value).map(|value| value.to_string()).unwrap_or_default()
 }

@@ -8,6 +8,7 @@
 //! `facts` takes every field of a policy by name, and one that is new does not compile until it has a place there.
 
 mod facts;
+mod list;
 mod tool_facts;
 mod weight;
 
@@ -18,7 +19,7 @@ use serde::Serialize;
 use crate::policy::Policy;
 use crate::policy::grant::Origin;
 use crate::profile::Resolved;
-use crate::profile::difference::facts::Fact;
+use crate::profile::difference::list::Fact;
 use crate::profile::difference::tool_facts::Ruled;
 use crate::profile::place::Places;
 

@@ -8,7 +8,7 @@ use crate::policy::Environment;
 use crate::policy::argument::{ArgumentRule, OutsidePaths};
 use crate::policy::grant::{Origin, Stated};
 use crate::policy::tools::{Caps, OnMismatch, ToolDefault, ToolRule, Tools, UnknownFields};
-use crate::profile::difference::facts::{Fact, List, json, list, loose, or_none, quoted, rate_weight};
+use crate::profile::difference::list::{Fact, List, json, list, loose, or_none, quoted, rate_weight};
 use crate::profile::difference::weight::Weight;
 
 /// The tools that have a rule, and the arguments in it.

@@ -6,6 +6,7 @@ mod grants;
 mod json_schema;
 mod refused;
 mod reports;
+mod repository;
 mod runtimes;
 mod shipped;
 mod tools;
