@@ -176,9 +176,31 @@ const LESSONS: &[Lesson] = &[
         statuses: &[("0", "no errors; there may be warnings"), WRONG_PROFILE],
     },
     Lesson {
+        command: "profile diff",
+        examples: &[
+            (
+                "caponier profile diff --profile git dev prod",
+                "what production does not allow, and what it does",
+            ),
+            ("caponier profile diff filesystem ./mine.toml", "wider, narrower, or only another value?"),
+        ],
+        statuses: &[("0", "compared"), ("1", "with --exit-code: they differ"), WRONG_PROFILE],
+    },
+    Lesson {
         command: "profile list",
         examples: &[("caponier profile list", "yours, and those that come with caponier")],
         statuses: &[DONE],
+    },
+    Lesson {
+        command: "profile lock",
+        examples: &[
+            (
+                "caponier profile lock git",
+                "from now on run refuses another one, and --write, under --env prod",
+            ),
+            ("caponier profile lock --remove git", "take the lock away"),
+        ],
+        statuses: &[DONE, ("78", "the profile is wrong, or the lock cannot be kept")],
     },
     Lesson {
         command: "profile schema",
@@ -193,8 +215,20 @@ const LESSONS: &[Lesson] = &[
         examples: &[
             ("caponier profile show git", "what it amounts to, each line with where it comes from"),
             ("caponier profile show filesystem -- node index.js /home/me/notes", "with the server's command"),
+            ("caponier profile show --plan git", "what this kernel is told"),
         ],
-        statuses: &[DONE, WRONG_PROFILE],
+        statuses: &[DONE, WRONG_PROFILE, ("125", "with --plan: this kernel cannot enforce it")],
+    },
+    Lesson {
+        command: "profile trust",
+        examples: &[
+            (
+                "caponier profile trust",
+                "the .caponier.toml of this folder may widen, as long as it stays as it is",
+            ),
+            ("caponier profile trust --remove /home/me/project", "take the approval back"),
+        ],
+        statuses: &[DONE, ("78", "there is no such file, or the approval cannot be kept")],
     },
     Lesson {
         command: "profile why",
