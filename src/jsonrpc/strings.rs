@@ -235,14 +235,16 @@ mod tests {
         let mut cursor = Cursor { at: 0, pair: usize::MAX, escapes: false };
         loop {
             let fault = |fault| ScanError { offset: cursor.at, fault };
-            match bytes[cursor.at] {
-                b'"' => return Ok(End { quote: cursor.at, escapes: cursor.escapes }),
-                b'\\' => match cursor.escape(bytes) {
+            match bytes.get(cursor.at) {
+                Some(b'"') => return Ok(End { quote: cursor.at, escapes: cursor.escapes }),
+                Some(b'\\') => match cursor.escape(bytes) {
                     Ok(length) => cursor.at += length,
                     Err(bad) => return Err(ScanError { offset: cursor.at, fault: bad }),
                 },
-                byte if byte < 0x20 => return Err(fault(Fault::ControlCharacter(byte))),
-                _ => cursor.at += 1,
+                Some(byte) if *byte < 0x20 => return Err(fault(Fault::ControlCharacter(*byte))),
+                Some(_) => cursor.at += 1,
+                // The last quote was escaped.
+                None => return Err(fault(Fault::UnexpectedEnd)),
             }
         }
     }
