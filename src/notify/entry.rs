@@ -5,21 +5,22 @@
 use std::ffi::OsStr;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+use std::sync::Arc;
 
-use nix::fcntl::ResolveFlag;
-
+use crate::notify::judge::Survey;
 use crate::notify::place::{Found, Manner, Place, split};
 use crate::notify::{Broker, Stop};
 use crate::sys::errno;
 use crate::sys::names::Name;
-use crate::sys::path::{self, Follow};
+use crate::sys::path;
 use crate::sys::seccomp::Notification;
 
 /// One name, and what is there now.
 #[derive(Debug)]
 pub(super) struct Entry {
     /// The folder.
-    pub(super) folder: OwnedFd,
+    pub(super) folder: Arc<OwnedFd>,
     /// The last component, with one slash at its end if the caller wrote any.
     name: Vec<u8>,
     /// What is there.
@@ -27,13 +28,28 @@ pub(super) struct Entry {
 }
 
 impl Entry {
+    /// What this name is in a folder, by one look.
+    fn at(folder: Arc<OwnedFd>, path: &Path, last: Vec<u8>, asked: Vec<u8>) -> Result<Entry, Stop> {
+        let found = match path::stat_at(folder.as_fd(), &last) {
+            Ok(stat) => Found::Named { stat },
+            Err(error) if errno::of(&error) == libc::ENOENT => Found::Missing { parent: Arc::clone(&folder) },
+            Err(error) => return Err(Stop::Natural(errno::of(&error))),
+        };
+        let path = path.join(OsStr::from_bytes(&last));
+        let mut name = last;
+        if asked.last() == Some(&b'/') {
+            name.push(b'/');
+        }
+        Ok(Entry { folder, name, place: Place { found, path, asked } })
+    }
+
     pub(super) fn name(&self) -> Name<'_> {
         Name { folder: self.folder.as_fd(), name: &self.name }
     }
 
     /// A folder or a symbolic link: what brings more than itself along.
     pub(super) fn is_whole(&self) -> bool {
-        matches!(&self.place.found, Found::Existing { stat, .. } if stat.is_dir() || stat.is_symlink())
+        self.place.found.stat().is_some_and(|stat| stat.is_dir() || stat.is_symlink())
     }
 }
 
@@ -49,6 +65,33 @@ impl Broker {
         self.entry_of(notification, dirfd, asked)
     }
 
+    /// Surveys the folder that the name is in.
+    pub(super) fn survey_around(&mut self, entry: &Entry) -> std::io::Result<Survey> {
+        let folder = entry.place.path.parent().unwrap_or(Path::new("/"));
+        self.survey(folder, entry.folder.as_fd())
+    }
+
+    /// As [`Broker::entry`], for the second name of a call whose first one is known: most are in the same folder.
+    pub(super) fn entry_beside(
+        &mut self,
+        notification: &Notification,
+        (beside_dirfd, beside): (i32, &Entry),
+        dirfd: i32,
+        address: u64,
+    ) -> Result<Entry, Stop> {
+        let asked = self.read_path(notification, address)?;
+        let folders = (split(&beside.place.asked), split(&asked));
+        if let (Some((known, _)), Some((folder, last))) = folders
+            && known == folder
+            && (beside_dirfd == dirfd || folder.first() == Some(&b'/'))
+            && !matches!(beside.place.found, Found::Proc { .. })
+            && let Some(path) = beside.place.path.parent()
+        {
+            return Entry::at(Arc::clone(&beside.folder), path, last.to_vec(), asked);
+        }
+        self.entry_of(notification, dirfd, asked)
+    }
+
     /// As [`Broker::entry`], for a path that was read before.
     pub(super) fn entry_of(
         &mut self,
@@ -58,31 +101,18 @@ impl Broker {
     ) -> Result<Entry, Stop> {
         // "", "/", ".", "..": the kernel has an errno for each, and changes none of them.
         let (folder, last) = split(&asked).ok_or(Stop::Natural(libc::EINVAL))?;
-        let mut name = last.to_vec();
-        if asked.last() == Some(&b'/') {
-            name.push(b'/');
-        }
+        let last = last.to_vec();
         let base = self.look_up(notification, dirfd, folder.to_vec(), Manner::FOLLOW)?;
-        let natural = |error: &std::io::Error| Stop::Natural(errno::of(error));
-        let path = base.path.join(OsStr::from_bytes(last));
-        let (folder, found) = match base.found {
-            Found::Missing { .. } => return Err(Stop::Natural(libc::ENOENT)),
-            Found::Proc { fd } => (fd.try_clone().map_err(|error| natural(&error))?, Found::Proc { fd }),
-            Found::Existing { stat, .. } if !stat.is_dir() => return Err(Stop::Natural(libc::ENOTDIR)),
-            Found::Existing { fd, .. } => {
-                let found = match path::look(fd.as_fd(), last, Follow::NotLast, ResolveFlag::empty()) {
-                    Ok(child) => {
-                        let stat = path::stat(child.as_fd()).map_err(|error| natural(&error))?;
-                        Found::Existing { fd: child, stat }
-                    }
-                    Err(error) if errno::of(&error) == libc::ENOENT => {
-                        Found::Missing { parent: fd.try_clone().map_err(|error| natural(&error))? }
-                    }
-                    Err(error) => return Err(natural(&error)),
-                };
-                (fd, found)
+        match base.found {
+            Found::Missing { .. } | Found::Named { .. } => Err(Stop::Natural(libc::ENOENT)),
+            Found::Proc { fd } => {
+                let folder = fd.try_clone().map_err(|error| Stop::Natural(errno::of(&error)))?;
+                let path = base.path.join(OsStr::from_bytes(&last));
+                let place = Place { found: Found::Proc { fd }, path, asked };
+                Ok(Entry { folder: Arc::new(folder), name: last, place })
             }
-        };
-        Ok(Entry { folder, name, place: Place { found, path, asked } })
+            Found::Existing { stat, .. } if !stat.is_dir() => Err(Stop::Natural(libc::ENOTDIR)),
+            Found::Existing { fd, .. } => Entry::at(Arc::new(fd), &base.path, last, asked),
+        }
     }
 }

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use crate::event::{Evidence, FileAccessKind};
 use crate::network::{self, RESOLV_CONF};
-use crate::notify::place::{Found, Place};
+use crate::notify::place::Place;
 use crate::notify::record::{Access, Asker};
 use crate::notify::{Broker, Reply};
 use crate::sys::descriptor::sealed_memory;
@@ -59,10 +59,7 @@ impl Files {
         use std::os::unix::ffi::OsStrExt as _;
         let canonical = place.path.as_os_str().as_bytes();
         let named = |name: &[u8]| place.asked == name || canonical == name;
-        let inode = match &place.found {
-            Found::Existing { stat, .. } => Some(stat.inode),
-            _ => None,
-        };
+        let inode = place.found.stat().map(|stat| stat.inode);
         let is = |own: Option<Inode>| own.is_some() && own == inode;
         if named(RESOLV) || is(self.resolv) {
             Some(File::Resolv)

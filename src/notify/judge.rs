@@ -3,11 +3,11 @@
 //! Not by name: a rule holds for what was opened when it was made, however it is moved or mounted since.
 //! `security/landlock/fs.c`, `is_access_to_paths_allowed`.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::ffi::{OsStr, OsString};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use crate::notify::Broker;
@@ -19,6 +19,8 @@ use crate::sys::path::{self, Inode};
 /// How long a folder in which reading was granted is not looked at again. A folder that was moved meanwhile makes a
 /// *prediction* wrong, in the one direction in which Landlock still decides.
 const BELIEVED: Duration = Duration::from_millis(100);
+/// Surveys remembered.
+const MOST_SURVEYED: usize = 1024;
 
 /// The granted folders that walks upwards ended at a moment ago: a program that starts reads hundreds of files below a
 /// few of them, and the walk is most of the cost of judging one.
@@ -65,10 +67,61 @@ impl Survey {
     }
 }
 
+/// Folders that were surveyed a moment ago, by the kernel's own name for each.
+///
+/// What a survey says of a guarded folder changes when a folder is moved or removed, and in there the broker alone does
+/// that, which empties this memory. Elsewhere Landlock decides again. Somebody outside who puts another folder under
+/// the same name is overtaken for that moment, as he would be by a call that came first.
+#[derive(Debug, Default)]
+pub(super) struct Surveyed {
+    known: HashMap<PathBuf, Survey>,
+    since: Option<Instant>,
+}
+
+impl Surveyed {
+    fn get(&mut self, folder: &Path) -> Option<Survey> {
+        let fresh = self.since.is_some_and(|since| since.elapsed() < BELIEVED);
+        if !fresh || self.known.len() > MOST_SURVEYED {
+            self.forget();
+        }
+        self.known.get(folder).copied()
+    }
+
+    fn remember(&mut self, folder: &Path, survey: Survey) {
+        self.since.get_or_insert_with(Instant::now);
+        self.known.insert(folder.to_owned(), survey);
+    }
+
+    /// A folder was moved, or is gone.
+    pub(super) fn forget(&mut self) {
+        self.known.clear();
+        self.since = None;
+    }
+}
+
 impl Broker {
-    /// Surveys the folder that `start` is, up to the root.
-    pub(super) fn survey(&self, start: BorrowedFd<'_>) -> io::Result<Survey> {
-        let names = protected::depth(&path::path_of(start)?);
+    /// Surveys the folder that `start` is, up to the root; `folder` is the kernel's name for it.
+    pub(super) fn survey(&mut self, folder: &Path, start: BorrowedFd<'_>) -> io::Result<Survey> {
+        if let Some(known) = self.surveyed.get(folder) {
+            return Ok(known);
+        }
+        let survey = self.climb(folder, start)?;
+        self.surveyed.remember(folder, survey);
+        Ok(survey)
+    }
+
+    /// Surveys the folder that something lies in, by the kernel's name for the thing.
+    pub(super) fn survey_above(&mut self, path: &Path) -> io::Result<Survey> {
+        let folder = path.parent().unwrap_or(Path::new("/"));
+        if let Some(known) = self.surveyed.get(folder) {
+            return Ok(known);
+        }
+        let start = folder_of(self.root.as_fd(), path)?;
+        self.survey(folder, start.as_fd())
+    }
+
+    fn climb(&self, folder: &Path, start: BorrowedFd<'_>) -> io::Result<Survey> {
+        let names = protected::depth(folder);
         let mut survey = Survey { held: Held::default(), guarded: None };
         let mut climb = Climb::from(start)?;
         loop {
@@ -85,14 +138,16 @@ impl Broker {
     }
 
     /// Surveys a place: the folder that it is, or that it lies in.
-    pub(super) fn survey_of(&self, place: &Place) -> io::Result<Survey> {
+    pub(super) fn survey_of(&mut self, place: &Place) -> io::Result<Survey> {
         match &place.found {
-            Found::Missing { parent } => self.survey(parent.as_fd()),
+            Found::Missing { parent } => {
+                self.survey(place.path.parent().unwrap_or(Path::new("/")), parent.as_fd())
+            }
             Found::Proc { .. } => Ok(Survey { held: Held::default(), guarded: None }),
             Found::Existing { .. } if self.is_nameless(place) => Ok(Survey::NAMELESS),
-            Found::Existing { fd, stat } if stat.is_dir() => self.survey(fd.as_fd()),
-            Found::Existing { stat, .. } => {
-                let mut survey = self.survey(folder_of(self.root.as_fd(), &place.path)?.as_fd())?;
+            Found::Existing { fd, stat } if stat.is_dir() => self.survey(&place.path, fd.as_fd()),
+            Found::Existing { stat, .. } | Found::Named { stat } => {
+                let mut survey = self.survey_above(&place.path)?;
                 survey.held = survey.held.and(self.rules.at(stat.inode));
                 Ok(survey)
             }
@@ -145,6 +200,11 @@ impl Broker {
                 if stat.is_dir() {
                     return Ok(rights_above(rules, fd.as_fd(), own, enough)?.0);
                 }
+                let start = folder_of(self.root.as_fd(), &place.path)?;
+                Ok(rights_above(rules, start.as_fd(), own, enough)?.0)
+            }
+            Found::Named { stat } => {
+                let own = rules.at(stat.inode).granted;
                 let start = folder_of(self.root.as_fd(), &place.path)?;
                 Ok(rights_above(rules, start.as_fd(), own, enough)?.0)
             }

@@ -164,7 +164,7 @@ impl Broker {
         }
         let folder = path::path_of(parent.as_fd()).map_err(|error| Stop::Natural(errno::of(&error)))?;
         let path = folder.join(OsString::from_vec(name.to_vec()));
-        Ok(Place { found: Found::Missing { parent }, path, asked: Vec::new() })
+        Ok(Place { found: Found::Missing { parent: Arc::new(parent) }, path, asked: Vec::new() })
     }
 
     fn of_descriptor(&self, fd: OwnedFd) -> Result<Place, Stop> {

@@ -50,7 +50,7 @@ use crate::network;
 use crate::notify::births::Births;
 use crate::notify::exits::Exits;
 use crate::notify::folders::Folders;
-use crate::notify::judge::Readable;
+use crate::notify::judge::{Readable, Surveyed};
 use crate::notify::processes::Population;
 use crate::notify::target::Targets;
 use crate::notify::unix::Sockets;
@@ -103,8 +103,11 @@ pub struct Broker {
     narrow: Option<Arc<Rules>>,
     context: Context,
     targets: Targets,
+    /// This thread's own, since it was last set.
+    umask: Option<u32>,
     births: Births,
     readable: Readable,
+    surveyed: Surveyed,
     folders: Folders,
     population: Population,
     exits: Exits,
@@ -177,8 +180,10 @@ impl Broker {
             narrow: settings.narrow,
             context: settings.context,
             targets: Targets::default(),
+            umask: None,
             births: Births::default(),
             readable: Readable::default(),
+            surveyed: Surveyed::default(),
             folders: Folders::default(),
             population: Population::new(settings.processes, settings.init, settings.hold_forks),
             exits: Exits::new()?,

@@ -9,12 +9,12 @@ use std::os::fd::AsFd;
 use crate::event::{Evidence, FileAccessKind};
 use crate::notify::entry::Entry;
 use crate::notify::judge::Survey;
-use crate::notify::place::{Found, Manner, Place, folder_of};
+use crate::notify::place::{Found, Manner, Place};
 use crate::notify::record::{Access, Asker};
 use crate::notify::{Broker, Reply};
 use crate::sandbox::rules::Rights;
 use crate::sys::names;
-use crate::sys::path;
+use crate::sys::path::Stat;
 use crate::sys::seccomp::{Answer, Notification};
 
 const RENAME_NOREPLACE: u64 = 1;
@@ -66,10 +66,10 @@ impl Broker {
         };
         let Found::Existing { fd, stat } = &from.found else { return nothing_to_move(&from) };
         let to = &entry.place;
-        let folders = match folder_of(self.root.as_fd(), &from.path)
-            .and_then(|folder| self.survey(folder.as_fd()))
-            .and_then(|source| Ok(Folders { source, destination: self.survey(entry.folder.as_fd())? }))
-        {
+        let surveys = self
+            .survey_above(&from.path)
+            .and_then(|source| Ok(Folders { source, destination: self.survey_around(&entry)? }));
+        let folders = match surveys {
             Ok(folders) => folders,
             Err(error) => return self.unjudged(&asker, &from, kind, &error),
         };
@@ -104,14 +104,15 @@ impl Broker {
         }
         let kind = FileAccessKind::Rename;
         let Some(asker) = self.asker(notification) else { return Reply::Gone };
-        let entries = self
-            .entry(notification, old_dirfd, old)
-            .and_then(|from| Ok((from, self.entry(notification, new_dirfd, new)?)));
+        let entries = self.entry(notification, old_dirfd, old).and_then(|from| {
+            let to = self.entry_beside(notification, (old_dirfd, &from), new_dirfd, new)?;
+            Ok((from, to))
+        });
         let (from, to) = match entries {
             Ok(entries) => entries,
             Err(stop) => return self.stopped(notification, &asker, stop, kind),
         };
-        if !matches!(from.place.found, Found::Existing { .. }) {
+        if from.place.found.stat().is_none() {
             return nothing_to_move(&from.place);
         }
         let folders = match self.folders_of(&from, &to) {
@@ -121,7 +122,7 @@ impl Broker {
         let exchanged = flags & RENAME_EXCHANGE != 0;
         let mut leaves = removed_by(&from.place);
         let mut arrives = made_by(&from.place);
-        if matches!(to.place.found, Found::Existing { .. }) {
+        if to.place.found.stat().is_some() {
             if exchanged {
                 leaves = leaves.and(made_by(&to.place));
             }
@@ -138,12 +139,8 @@ impl Broker {
         }
     }
 
-    fn folders_of(&self, from: &Entry, to: &Entry) -> std::io::Result<Folders> {
-        let source = self.survey(from.folder.as_fd())?;
-        let inode = |entry: &Entry| path::stat(entry.folder.as_fd()).map(|stat| stat.inode);
-        let is_one = inode(from)? == inode(to)?;
-        let destination = if is_one { source } else { self.survey(to.folder.as_fd())? };
-        Ok(Folders { source, destination })
+    fn folders_of(&mut self, from: &Entry, to: &Entry) -> std::io::Result<Folders> {
+        Ok(Folders { source: self.survey_around(from)?, destination: self.survey_around(to)? })
     }
 
     /// What Landlock demands of both folders, that nothing gains rights by the move, and that no protected name is
@@ -158,10 +155,7 @@ impl Broker {
         if !destination.cover(arrives) || same_folder && !destination.cover(leaves) {
             return Some(self.refuse_change(asker, to, kind, destination));
         }
-        let own = match &from.found {
-            Found::Existing { stat, .. } => self.rules.at(stat.inode).granted,
-            _ => Rights::default(),
-        };
+        let own = from.found.stat().map(|stat| self.rules.at(stat.inode).granted).unwrap_or_default();
         let both_refer = source.cover(Rights::REFER) && destination.cover(Rights::REFER);
         let keeps_rights = both_refer && source.and(own).cover(destination);
         if !same_folder && !keeps_rights {
@@ -190,7 +184,10 @@ impl Broker {
         step: Move<'_>,
         act: impl FnOnce() -> std::io::Result<()>,
     ) -> Reply {
-        let Move { kind, from, to, .. } = step;
+        let Move { kind, from, to, whole, .. } = step;
+        if whole {
+            self.surveyed.forget();
+        }
         match self.perform_change(asker, from, kind, act) {
             Reply::Answer(Answer::Value(0)) => {
                 let done = Reply::Answer(Answer::Value(0));
@@ -201,7 +198,10 @@ impl Broker {
     }
 
     fn predict_move(&mut self, asker: &Asker, step: Move<'_>) -> Reply {
-        let Move { kind, from, to, .. } = step;
+        let Move { kind, from, to, whole, .. } = step;
+        if whole {
+            self.surveyed.forget();
+        }
         match self.allow(asker, Access::of(from, kind, 0, Evidence::Predicted), Reply::CONTINUE) {
             Reply::Answer(Answer::Continue) => {
                 self.allow(asker, Access::of(to, kind, 0, Evidence::Predicted), Reply::CONTINUE)
@@ -221,23 +221,17 @@ fn nothing_to_move(from: &Place) -> Reply {
 
 /// What making a thing of this kind asks for.
 fn made_by(place: &Place) -> Rights {
-    match &place.found {
-        Found::Existing { stat, .. } => match stat.mode & libc::S_IFMT {
-            libc::S_IFDIR => Rights::MAKE_DIR,
-            libc::S_IFLNK => Rights::MAKE_SYM,
-            libc::S_IFSOCK => Rights::MAKE_SOCK,
-            libc::S_IFIFO => Rights::MAKE_FIFO,
-            libc::S_IFCHR => Rights::MAKE_CHAR,
-            libc::S_IFBLK => Rights::MAKE_BLOCK,
-            _ => Rights::MAKE_REG,
-        },
+    match place.found.stat().map_or(0, |stat| stat.mode & libc::S_IFMT) {
+        libc::S_IFDIR => Rights::MAKE_DIR,
+        libc::S_IFLNK => Rights::MAKE_SYM,
+        libc::S_IFSOCK => Rights::MAKE_SOCK,
+        libc::S_IFIFO => Rights::MAKE_FIFO,
+        libc::S_IFCHR => Rights::MAKE_CHAR,
+        libc::S_IFBLK => Rights::MAKE_BLOCK,
         _ => Rights::MAKE_REG,
     }
 }
 
 fn removed_by(place: &Place) -> Rights {
-    match &place.found {
-        Found::Existing { stat, .. } if stat.is_dir() => Rights::REMOVE_DIR,
-        _ => Rights::REMOVE_FILE,
-    }
+    if place.found.stat().is_some_and(Stat::is_dir) { Rights::REMOVE_DIR } else { Rights::REMOVE_FILE }
 }

@@ -62,7 +62,7 @@ impl Change {
     fn is_settled(self, place: &Place) -> bool {
         match self {
             Change::Remove { .. } => matches!(place.found, Found::Missing { .. }),
-            _ => matches!(place.found, Found::Existing { .. }),
+            _ => place.found.stat().is_some(),
         }
     }
 
@@ -122,7 +122,7 @@ impl Broker {
             Err(stop) => return self.stopped(notification, &asker, stop, kind),
         };
         let place = &entry.place;
-        let survey = match self.survey(entry.folder.as_fd()) {
+        let survey = match self.survey_around(&entry) {
             Ok(survey) => survey,
             Err(error) => return self.unjudged(&asker, place, kind, &error),
         };
@@ -151,6 +151,9 @@ impl Broker {
         if !survey.is_ours(rights) {
             let access = Access::of(place, kind, 0, Evidence::Predicted);
             return self.allow(&asker, access, Reply::CONTINUE);
+        }
+        if matches!(change, Change::Remove { folder: true }) {
+            self.surveyed.forget();
         }
         let name = entry.name();
         match change {

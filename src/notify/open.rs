@@ -7,10 +7,11 @@ use nix::fcntl::ResolveFlag;
 
 use crate::event::{Evidence, FileAccessKind};
 use crate::notify::denial::never;
+use crate::notify::entry::Entry;
 use crate::notify::metadata::SET_ID;
-use crate::notify::place::{Found, Manner, Place};
+use crate::notify::place::{self, Found, Manner, Place};
 use crate::notify::record::{Access, Asker};
-use crate::notify::{Broker, Reply, Stop, procfs};
+use crate::notify::{Broker, Reply, procfs};
 use crate::policy::reason::Reason;
 use crate::sandbox::rules::Rights;
 use crate::sys::names::{self, Name};
@@ -65,6 +66,14 @@ impl Request {
     /// A name that is not there must not be found there.
     fn is_exclusive(self) -> bool {
         self.creates() && self.flags & libc::O_EXCL != 0
+    }
+
+    /// A plain name that must not be there yet: its folder is all that has to be found.
+    fn makes_new(self, asked: &[u8]) -> bool {
+        self.is_exclusive()
+            && self.resolve.is_empty()
+            && asked.last() != Some(&b'/')
+            && place::split(asked).is_some()
     }
 
     /// Anything but looking at what is there.
@@ -173,6 +182,16 @@ impl Broker {
         {
             return reply;
         }
+        if request.makes_new(&asked) {
+            match self.entry_of(notification, request.dirfd, asked.clone()) {
+                Ok(entry) => {
+                    if let Some(reply) = self.open_new(notification, &asker, &entry, request) {
+                        return reply;
+                    }
+                }
+                Err(stop) => return self.stopped(notification, &asker, stop, kind),
+            }
+        }
         let place = match self.look_up(notification, request.dirfd, asked, request.manner()) {
             Ok(place) => place,
             Err(stop) => return self.stopped(notification, &asker, stop, kind),
@@ -195,6 +214,26 @@ impl Broker {
                 self.allow(&asker, Access::of(&place, kind, libc::ENOENT, evidence), reply)
             }
             _ => self.open_file(notification, &asker, &place, request),
+        }
+    }
+
+    /// Makes what must not be there yet; `None`: it is there, and has to be looked at.
+    fn open_new(
+        &mut self,
+        notification: &Notification,
+        asker: &Asker,
+        entry: &Entry,
+        request: Request,
+    ) -> Option<Reply> {
+        match &entry.place.found {
+            Found::Missing { .. } => Some(self.open_file(notification, asker, &entry.place, request)),
+            Found::Named { stat } => {
+                let survey = self.survey_around(entry).ok()?;
+                let demand = demand_of(request, stat.is_dir());
+                let ours = survey.guarded.is_some() && survey.held.granted.cover(demand.rights);
+                (ours && request.mode & SET_ID == 0).then(|| Reply::errno(libc::EEXIST))
+            }
+            Found::Existing { .. } | Found::Proc { .. } => None,
         }
     }
 
@@ -337,7 +376,7 @@ impl Broker {
                     created => self.perform_open(asker, place, kind, close_on_exec, || created),
                 }
             }
-            Found::Proc { .. } => Reply::errno(libc::EACCES),
+            Found::Named { .. } | Found::Proc { .. } => Reply::errno(libc::EACCES),
         }
     }
 
@@ -373,54 +412,6 @@ impl Broker {
             Some(None) => true,
             Some(Some(pid)) => pid != self.init && crate::sys::tree::is_below(pid, self.init),
         }
-    }
-
-    /// A look-up that ended early.
-    pub(super) fn stopped(
-        &mut self,
-        notification: &Notification,
-        asker: &Asker,
-        stop: Stop,
-        kind: FileAccessKind,
-    ) -> Reply {
-        let nowhere = |errno, evidence, path: &str| Access {
-            place: None,
-            path: path.to_owned(),
-            asked: None,
-            kind,
-            errno,
-            evidence,
-        };
-        match stop {
-            Stop::Gone => Reply::Gone,
-            // The kernel answers this itself before any rule: ENOTDIR, ELOOP, EACCES of the permission bits …
-            Stop::Natural(libc::EFAULT | libc::ENAMETOOLONG) => Reply::CONTINUE,
-            Stop::Natural(_) => Reply::CONTINUE,
-            Stop::Unreadable(errno) => {
-                tracing::debug!(tid = notification.tid, errno, "a path could not be read");
-                // Landlock decides; the record says that we could not look.
-                self.allow(asker, nowhere(0, Evidence::Unreadable, "?"), Reply::CONTINUE)
-            }
-            Stop::Foreign(path) => {
-                let why = "another process's files in /proc are that process's secrets";
-                let denial = never(Reason::FsProc, why);
-                let shown = crate::event::text(path.as_os_str().as_encoded_bytes());
-                let access = nowhere(libc::EACCES, Evidence::Performed, &shown);
-                self.refuse(asker, access, &denial)
-            }
-        }
-    }
-
-    /// Something broke while looking: refused.
-    pub(super) fn unjudged(
-        &mut self,
-        asker: &Asker,
-        place: &Place,
-        kind: FileAccessKind,
-        error: &std::io::Error,
-    ) -> Reply {
-        let denial = never(Reason::FsUnreadable, &format!("the path could not be judged: {error}"));
-        self.refuse(asker, Access::of(place, kind, libc::EACCES, Evidence::Performed), &denial)
     }
 }
 

@@ -65,11 +65,25 @@ impl Broker {
 
     /// Makes the caller's umask this thread's: for what is created next.
     pub(super) fn adopt_umask(&mut self, notification: &Notification) -> Result<(), Reply> {
-        let target = self.targets.get(notification.tid).map_err(|_| Reply::Gone)?;
-        let umask = target.umask();
+        let umask = self.targets.umask(notification.tid);
         self.still_waits(notification).map_err(|_| Reply::Gone)?;
-        process::set_umask(umask.map_err(|error| Reply::errno(errno::of(&error)))?);
+        let umask = umask.map_err(|error| Reply::errno(errno::of(&error)))?;
+        if self.umask != Some(umask) {
+            process::set_umask(umask);
+            self.umask = Some(umask);
+        }
         Ok(())
+    }
+
+    /// `umask(2)`: always allowed, and the end of what was known of it.
+    pub(super) fn change_umask(&mut self, notification: &Notification) -> Reply {
+        match self.asker(notification) {
+            Some(asker) => {
+                self.targets.changes_umask(asker.pid);
+                Reply::CONTINUE
+            }
+            None => Reply::Gone,
+        }
     }
 
     /// Opens a pipe for writing when somebody reads from it; until then its caller waits, and nobody else.

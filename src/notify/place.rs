@@ -3,6 +3,7 @@
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use nix::fcntl::ResolveFlag;
 
@@ -18,10 +19,22 @@ pub(super) const MOST_LINKS: usize = 40;
 pub(super) enum Found {
     /// Something that exists.
     Existing { fd: OwnedFd, stat: Stat },
+    /// The same, known by its name in a folder that is held, for calls that act on names.
+    Named { stat: Stat },
     /// Nothing yet, in a folder that exists.
-    Missing { parent: OwnedFd },
+    Missing { parent: Arc<OwnedFd> },
     /// A file of `/proc`, held by an `O_PATH` descriptor.
     Proc { fd: OwnedFd },
+}
+
+impl Found {
+    /// What it is; `None` for what is not there, and for files of `/proc`.
+    pub(super) fn stat(&self) -> Option<&Stat> {
+        match self {
+            Found::Existing { stat, .. } | Found::Named { stat } => Some(stat),
+            Found::Missing { .. } | Found::Proc { .. } => None,
+        }
+    }
 }
 
 /// A path that was looked up.

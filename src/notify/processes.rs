@@ -72,6 +72,9 @@ impl Broker {
         if self.population.admit() {
             let Some(asker) = self.asker(notification) else { return Reply::Gone };
             self.note_fork(asker.pid);
+            if flags & libc::CLONE_FS as u64 != 0 && flags & libc::CLONE_THREAD as u64 == 0 {
+                self.targets.share_umask();
+            }
             return Reply::CONTINUE;
         }
         let limit = self.population.limit.unwrap_or(0);

@@ -9,6 +9,7 @@ use std::ffi::{OsStr, OsString};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use nix::fcntl::{OFlag, ResolveFlag, openat};
 use nix::sys::stat::Mode;
@@ -101,7 +102,7 @@ pub(super) fn walk(
     let path = path::path_of(at.as_fd()).map_err(natural)?;
     if let Some(name) = missing {
         let path = path.join(OsString::from_vec(name));
-        return Ok(Place { found: Found::Missing { parent: at }, path, asked: Vec::new() });
+        return Ok(Place { found: Found::Missing { parent: Arc::new(at) }, path, asked: Vec::new() });
     }
     if stat.inode.dev == broker.proc_device {
         return Ok(Place { found: Found::Proc { fd: at }, path, asked: Vec::new() });

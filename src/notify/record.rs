@@ -4,8 +4,9 @@
 //! nothing is allowed that could not be told.
 
 use crate::event::{Event, Evidence, FileAccess, FileAccessKind, ProcessStart, SyscallDenied};
+use crate::notify::denial::never;
 use crate::notify::place::Place;
-use crate::notify::{Broker, Reply};
+use crate::notify::{Broker, Reply, Stop};
 use crate::policy::calls::{Attribution, Touch};
 use crate::policy::reason::Reason;
 use crate::policy::verdict::{Denial, Ruling};
@@ -51,6 +52,54 @@ impl Broker {
         let reply = Reply::errno(access.errno);
         self.emitter.calls().touch(Touch::Denied);
         self.record(&self.access_event(asker, &access, Some(denial)), reply)
+    }
+
+    /// A look-up that ended early.
+    pub(super) fn stopped(
+        &mut self,
+        notification: &Notification,
+        asker: &Asker,
+        stop: Stop,
+        kind: FileAccessKind,
+    ) -> Reply {
+        let nowhere = |errno, evidence, path: &str| Access {
+            place: None,
+            path: path.to_owned(),
+            asked: None,
+            kind,
+            errno,
+            evidence,
+        };
+        match stop {
+            Stop::Gone => Reply::Gone,
+            // The kernel answers this itself before any rule: ENOTDIR, ELOOP, EACCES of the permission bits …
+            Stop::Natural(libc::EFAULT | libc::ENAMETOOLONG) => Reply::CONTINUE,
+            Stop::Natural(_) => Reply::CONTINUE,
+            Stop::Unreadable(errno) => {
+                tracing::debug!(tid = notification.tid, errno, "a path could not be read");
+                // Landlock decides; the record says that we could not look.
+                self.allow(asker, nowhere(0, Evidence::Unreadable, "?"), Reply::CONTINUE)
+            }
+            Stop::Foreign(path) => {
+                let why = "another process's files in /proc are that process's secrets";
+                let denial = never(Reason::FsProc, why);
+                let shown = crate::event::text(path.as_os_str().as_encoded_bytes());
+                let access = nowhere(libc::EACCES, Evidence::Performed, &shown);
+                self.refuse(asker, access, &denial)
+            }
+        }
+    }
+
+    /// Something broke while looking: refused.
+    pub(super) fn unjudged(
+        &mut self,
+        asker: &Asker,
+        place: &Place,
+        kind: FileAccessKind,
+        error: &std::io::Error,
+    ) -> Reply {
+        let denial = never(Reason::FsUnreadable, &format!("the path could not be judged: {error}"));
+        self.refuse(asker, Access::of(place, kind, libc::EACCES, Evidence::Performed), &denial)
     }
 
     /// Records a refused system call, then answers with its errno.

@@ -78,6 +78,7 @@ impl Broker {
             "kill" | "tkill" | "tgkill" | "rt_sigqueueinfo" | "rt_tgsigqueueinfo" | "pidfd_send_signal" => {
                 self.signal(n)
             }
+            "umask" => self.change_umask(n),
             "prlimit64" | "sched_setaffinity" | "sched_setscheduler" | "sched_setparam" | "sched_setattr" => {
                 self.foreign_setting(n, a)
             }

@@ -1,7 +1,7 @@
 //! The process behind a notification: which one, what it runs, where its paths start.
 
-use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::collections::{HashMap, HashSet};
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
@@ -30,13 +30,15 @@ pub(super) struct Target {
     met: bool,
     /// The program that it ran when it was last looked at, and when that was.
     ran: Option<(String, Instant)>,
+    /// Its file mode creation mask, while nobody changes that.
+    umask: Option<u32>,
 }
 
 impl Target {
     fn open(tid: u32) -> io::Result<Target> {
         let folder = path::open(format!("/proc/{tid}").as_bytes(), libc::O_PATH | libc::O_DIRECTORY)?;
         let pid = tree::thread_group(tid).ok_or_else(|| io::Error::from_raw_os_error(libc::ESRCH))?;
-        Ok(Target { folder, pid, met: false, ran: None })
+        Ok(Target { folder, pid, met: false, ran: None, umask: None })
     }
 
     /// The program that it runs now, for the record. An error: this thread is gone.
@@ -57,7 +59,7 @@ impl Target {
     }
 
     /// What it takes away from the mode of a new file.
-    pub(super) fn umask(&self) -> io::Result<u32> {
+    fn umask(&self) -> io::Result<u32> {
         let gone = || io::Error::from_raw_os_error(libc::ESRCH);
         let status = openat(&self.folder, "status", OFlag::O_RDONLY | OFlag::O_CLOEXEC, Mode::empty())?;
         let mut head = [0u8; 256];
@@ -91,6 +93,22 @@ impl Target {
 #[derive(Debug, Default)]
 pub(super) struct Targets {
     known: HashMap<u32, Target>,
+    masks: Masks,
+}
+
+/// Processes that have called `umask(2)`: theirs is read each time. A process that never did has that of its parent's,
+/// for good.
+#[derive(Debug, Default)]
+struct Masks {
+    changing: HashSet<u32>,
+    /// Processes share one, or too many change theirs to be told apart.
+    any: bool,
+}
+
+impl Masks {
+    fn lasts(&self, pid: u32) -> bool {
+        !self.any && !self.changing.contains(&pid)
+    }
 }
 
 impl Targets {
@@ -112,6 +130,32 @@ impl Targets {
     /// A process executes another program.
     pub(super) fn executes(&mut self, pid: u32) {
         self.known.values_mut().filter(|target| target.pid == pid).for_each(|target| target.ran = None);
+    }
+
+    /// The file mode creation mask of a thread.
+    pub(super) fn umask(&mut self, tid: u32) -> io::Result<u32> {
+        let Target { pid, umask, .. } = *self.meet(tid)?;
+        if let Some(known) = umask.filter(|_| self.masks.lasts(pid)) {
+            return Ok(known);
+        }
+        let target = self.meet(tid)?;
+        let umask = target.umask()?;
+        target.umask = Some(umask);
+        Ok(umask)
+    }
+
+    /// A process changes its mask.
+    pub(super) fn changes_umask(&mut self, pid: u32) {
+        if self.masks.changing.len() < REMEMBERED {
+            self.masks.changing.insert(pid);
+        } else {
+            self.share_umask();
+        }
+    }
+
+    /// A process is born that shares its mask with its parent (`CLONE_FS`), or nobody can tell any more.
+    pub(super) fn share_umask(&mut self) {
+        self.masks.any = true;
     }
 
     /// The target with this number, which was asked before in the same call.

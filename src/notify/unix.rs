@@ -161,7 +161,7 @@ impl Broker {
         if !matches!(place.found, Found::Missing { .. }) {
             return Reply::errno(libc::EADDRINUSE);
         }
-        let survey = match self.survey(entry.folder.as_fd()) {
+        let survey = match self.survey_around(&entry) {
             Ok(survey) => survey,
             Err(error) => return Reply::errno(errno::of(&error)),
         };

@@ -52,7 +52,7 @@ pub const ALWAYS: &[&str] = &[
     // Metadata by path: visible outside grants, as docs/SECURITY_MODEL.md says.
     "stat", "lstat", "newfstatat", "statx", "access", "faccessat", "faccessat2", "readlink", "readlinkat", "statfs",
     "getxattr", "lgetxattr", "listxattr", "llistxattr", "getxattrat", "listxattrat", "file_getattr", "getcwd",
-    "chdir", "fchdir", "umask",
+    "chdir", "fchdir",
     // Memory.
     "mmap", "munmap", "mprotect", "mremap", "brk", "madvise", "msync", "mincore", "mlock", "mlock2", "munlock",
     "mlockall", "munlockall", "pkey_alloc", "pkey_free", "pkey_mprotect", "membarrier", "mseal", "get_mempolicy",
