@@ -1,11 +1,12 @@
 //! caponier runs a local MCP server in a pen: confined by the kernel, judged at every message, recorded on one timeline.
 //!
 //! The floors, from the top: `cli` → `session` → `notify learn` → `supervisor relay network audit` → `sandbox mcp profile
-//! event` → `policy jsonrpc sys`. A module imports only from floors below it; `tests/architecture.rs` enforces that, and
+//! event clients` → `policy jsonrpc sys`. A module imports only from floors below it; `tests/architecture.rs` enforces that, and
 //! `docs/ARCHITECTURE.md` tells why.
 
 pub mod audit;
 pub mod cli;
+pub mod clients;
 pub mod event;
 pub mod jsonrpc;
 pub mod learn;

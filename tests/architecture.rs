@@ -27,10 +27,10 @@ const FLOORS: &[(&str, u8)] = &[
     ("mcp", 2),
     ("profile", 2),
     ("event", 2),
+    ("clients", 2),
     ("policy", 1),
     ("jsonrpc", 1),
     ("sys", 1),
-    ("clients", 1),
     ("update", 1),
 ];
 

@@ -3,6 +3,7 @@
 //! The program starts itself as `init`; that branch is taken before anything else happens, while there is one thread.
 
 pub mod audit;
+pub mod client;
 pub mod completions;
 mod demo;
 pub mod diagnostic;
@@ -54,6 +55,8 @@ enum Command {
     Learn(learn::LearnArgs),
     /// Investigate the log
     Audit(audit::AuditArgs),
+    /// Put caponier in front of the servers of MCP clients, and take it away again
+    Client(client::ClientArgs),
     /// What servers say of their tools, and what is approved of it
     Server(server::ServerArgs),
     /// List the sessions that run now
@@ -88,6 +91,7 @@ pub fn main() -> ExitCode {
         Command::Profile(args) => around(|around| profile::run(args, around)),
         Command::Learn(args) => around(|around| learn::run(&args, around)),
         Command::Audit(args) => around(|around| audit::run(&args, around)),
+        Command::Client(args) => around(|around| client::run(&args, around)),
         Command::Server(args) => around(|around| server::run(&args, &around.directories)),
         Command::Ps(args) => around(|around| ps::run(&args, &around.directories)),
         Command::Completions(args) => around(|around| completions::run(&args, &around.directories)),

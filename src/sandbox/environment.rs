@@ -270,6 +270,14 @@ fn joined(fixed: &Fixed, path: Option<&OsStr>) -> OsString {
     OsString::from_vec(folders.join(&b':'))
 }
 
+/// Whether `--pass-env` takes this name.
+///
+/// # Errors
+/// Why not.
+pub fn check_flag(name: &str) -> Result<(), Error> {
+    check_passed(OsStr::new(name), Source::Flag)
+}
+
 fn check_passed(name: &OsStr, source_of: Source) -> Result<(), Error> {
     check_name(name, source_of)?;
     let name = shown(name);
