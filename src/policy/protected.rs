@@ -26,6 +26,15 @@ pub const PROTECTED: &[&str] = &[
     ".zed",
     ".codex",
     ".gemini",
+    ".amazonq",
+    ".kiro",
+    ".junie",
+    ".amp",
+    ".opencode",
+    "opencode.json",
+    "opencode.jsonc",
+    ".crush.json",
+    "crush.json",
     // Our own: it narrows the next run.
     ".caponier.toml",
     // direnv, package managers.

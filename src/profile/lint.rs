@@ -185,8 +185,25 @@ fn no_reason(origin: &Origin, at: &str, key: &str) -> Warning {
 }
 
 fn unprotected(composed: &Composed) -> impl Iterator<Item = Warning> {
-    const CLIENTS: &[&str] =
-        &[".mcp.json", ".cursor", ".vscode", ".claude", ".zed", ".codex", ".gemini", ".caponier.toml"];
+    const CLIENTS: &[&str] = &[
+        ".mcp.json",
+        ".cursor",
+        ".vscode",
+        ".claude",
+        ".zed",
+        ".codex",
+        ".gemini",
+        ".amazonq",
+        ".kiro",
+        ".junie",
+        ".amp",
+        ".opencode",
+        "opencode.json",
+        "opencode.jsonc",
+        ".crush.json",
+        "crush.json",
+        ".caponier.toml",
+    ];
     composed.unprotected.iter().map(|name| {
         let (code, what) = if CLIENTS.contains(&name.value.as_str()) {
             (Code::WritableClientConfiguration, "a client believes or runs what is in it, outside the pen")

@@ -57,6 +57,8 @@ pub const CLIENT_FILES: &[&str] = &[
     ".cursor/mcp.json",
     ".config/Code/User/mcp.json",
     ".config/Code/User/settings.json",
+    ".config/Code - Insiders/User/mcp.json",
+    ".config/VSCodium/User/mcp.json",
     ".copilot/mcp-config.json",
     ".codeium/windsurf/mcp_config.json",
     ".config/zed/settings.json",
