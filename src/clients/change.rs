@@ -8,6 +8,7 @@ use serde_json::Value as Plain;
 
 use crate::clients::Format;
 use crate::clients::argv::{Args, Launch, launch};
+use crate::clients::parse::parse;
 use crate::clients::splice::{Splice, apply};
 use crate::clients::table::Shape;
 use crate::clients::tree::Node;
@@ -182,7 +183,7 @@ pub(super) fn made(
         )
     };
     let after = apply(text, splices).ok_or_else(wrong)?;
-    let new = Node::parse(&after, format).map_err(|_| wrong())?;
+    let new = parse(&after, format).map_err(|_| wrong())?;
     let (mut old_plain, mut new_plain) = (tree.plain(text), new.plain(&after));
     for (path, words) in expected {
         let entry = new.at(path).and_then(|entry| launch(entry, shape).ok()).ok_or_else(wrong)?;

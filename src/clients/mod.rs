@@ -13,6 +13,7 @@ pub mod diff;
 pub mod file;
 mod json;
 pub mod kept;
+mod parse;
 pub mod paste;
 pub mod secret;
 pub mod server;

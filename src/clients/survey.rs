@@ -9,6 +9,7 @@ use crate::clients::change::{self, Unchanged, Undo};
 use crate::clients::diff::{Line, Side, difference};
 use crate::clients::file::{self, Opened};
 use crate::clients::kept::Record;
+use crate::clients::parse::parse;
 use crate::clients::secret::{Hidden, hidden, shown};
 use crate::clients::server::{Server, State, servers};
 use crate::clients::splice::Splice;
@@ -98,7 +99,7 @@ pub fn survey(places: impl IntoIterator<Item = Place>) -> Survey {
 /// It cannot be read or understood.
 pub fn read(place: Place) -> Result<Option<Config>, Trouble> {
     let Some(file) = file::read(&place.path)? else { return Ok(None) };
-    let tree = Node::parse(&file.text, place.format()).map_err(|fault| {
+    let tree = parse(&file.text, place.format()).map_err(|fault| {
         let (line, column) = position(&file.text, fault.at);
         Trouble::Text { detail: fault.detail, line, column }
     })?;

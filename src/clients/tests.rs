@@ -1,18 +1,20 @@
+//! Wrapping and unwrapping as laws: there and back to the byte, whatever the text looks like.
+
 use std::path::PathBuf;
 
 use proptest::prelude::*;
 
 use super::change::{Undo, made, wrap};
+use super::parse::parse;
 use super::splice::apply;
 use super::table::{CLIENTS, Folders, Shape, client, places, user_files};
-use super::tree::Node;
 use super::{Format, server, undo};
 
 const PROGRAM: &str = "/opt/bin/caponier";
 
 /// Wraps the entry at `path`, and gives back the new text and what undoes it.
 fn wrapped(text: &str, kind: (Format, Shape), path: &[&str]) -> (String, Undo) {
-    let tree = Node::parse(text, kind.0).unwrap();
+    let tree = parse(text, kind.0).unwrap();
     let path: Vec<String> = path.iter().map(|key| (*key).to_owned()).collect();
     let words = ["run".to_owned(), "--name".to_owned(), "x\u{7f}".to_owned()];
     let (splices, undo) = wrap(text, &tree, kind, &path, PROGRAM, &words).unwrap();
@@ -20,7 +22,7 @@ fn wrapped(text: &str, kind: (Format, Shape), path: &[&str]) -> (String, Undo) {
 }
 
 fn unwrapped(text: &str, kind: (Format, Shape), undo: &Undo, is_known: bool) -> String {
-    let tree = Node::parse(text, kind.0).unwrap();
+    let tree = parse(text, kind.0).unwrap();
     let (splices, words) = undo::unwrap(text, &tree, kind, &undo.path, is_known.then_some(undo)).unwrap();
     made(text, &tree, kind, &splices, &[(undo.path.clone(), words)]).unwrap().0
 }
@@ -147,9 +149,9 @@ fn a_key_that_stands_twice_is_a_fault() {
         ("[a]\nb = 1\nb = 2\n", Format::Toml),
         ("a:\n  b: 1\n  b: 2\n", Format::Yaml),
     ] {
-        assert!(Node::parse(text, format).is_err(), "{text}");
+        assert!(parse(text, format).is_err(), "{text}");
     }
-    assert!(Node::parse("", Format::Json).is_ok() && Node::parse("\u{feff} \r\n", Format::Toml).is_ok());
+    assert!(parse("", Format::Json).is_ok() && parse("\u{feff} \r\n", Format::Toml).is_ok());
 }
 
 /// White space and comments as they stand in configurations.
@@ -242,7 +244,7 @@ fn toml_text() -> impl Strategy<Value = String> {
 }
 
 fn there_and_back(text: &str, kind: (Format, Shape)) -> Result<(), TestCaseError> {
-    let Ok(tree) = Node::parse(text, kind.0) else { return Err(TestCaseError::reject("not understood")) };
+    let Ok(tree) = parse(text, kind.0) else { return Err(TestCaseError::reject("not understood")) };
     let path = vec!["s".to_owned(), "a".to_owned()];
     let words = vec!["run".to_owned(), "--name".to_owned(), "a".to_owned()];
     let Some(old) = tree.at(&path).and_then(|entry| super::argv::launch(entry, kind.1).ok()) else {

@@ -4,13 +4,10 @@ use std::ops::Range;
 
 use serde_json::{Map, Value as Plain};
 
-use crate::clients::{Fault, Format, json, toml, yaml};
+use crate::clients::Fault;
 
 /// Deepest nesting that is read.
 pub(super) const DEEPEST: usize = 128;
-
-/// The mark that some editors put before UTF-8.
-const BOM: &str = "\u{feff}";
 
 /// A value and where it stands, in bytes of the whole text.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,29 +34,8 @@ pub(super) struct Member {
 }
 
 impl Node {
-    /// Parses a whole text. An empty one is an object without members.
-    pub(super) fn parse(text: &str, format: Format) -> Result<Node, Fault> {
-        let skipped = if text.starts_with(BOM) { BOM.len() } else { 0 };
-        let body = &text[skipped..];
-        if body.trim().is_empty() {
-            return Ok(Node { span: skipped..text.len(), value: Value::Object(Vec::new()) });
-        }
-        let parsed = match format {
-            Format::Json => json::parse(body),
-            Format::Toml => toml::parse(body),
-            Format::Yaml => yaml::parse(body),
-        };
-        match parsed {
-            Ok(mut node) => {
-                node.shift(skipped);
-                node.once_each()?;
-                Ok(node)
-            }
-            Err(fault) => Err(Fault { at: fault.at + skipped, ..fault }),
-        }
-    }
-
-    fn shift(&mut self, by: usize) {
+    /// Moves every place.
+    pub(super) fn shift(&mut self, by: usize) {
         let moved = |span: &Range<usize>| span.start + by..span.end + by;
         self.span = moved(&self.span);
         match &mut self.value {
@@ -73,7 +49,7 @@ impl Node {
     }
 
     /// No key stands twice in an object: readers differ in which of the two counts.
-    fn once_each(&self) -> Result<(), Fault> {
+    pub(super) fn once_each(&self) -> Result<(), Fault> {
         match &self.value {
             Value::Object(members) => {
                 let mut sorted: Vec<&Member> = members.iter().collect();
