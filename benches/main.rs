@@ -8,6 +8,7 @@
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "this program reports")]
 
 mod client;
+mod clients;
 mod figures;
 mod gate;
 mod memory;
@@ -253,12 +254,13 @@ fn idle_memory(place: &Place) -> io::Result<Vec<Figure>> {
 /// A group of figures.
 type Part = fn(&Place) -> io::Result<Vec<Figure>>;
 
-const PARTS: [(&str, Part); 11] = [
+const PARTS: [(&str, Part); 12] = [
     ("launch", launches),
     ("first answers", first_answers),
     ("relay, one CPU", |place| on_one_cpu(|| relays(place, true))),
     ("relay, unpinned", |place| relays(place, false)),
     ("memory", idle_memory),
+    ("clients", clients::figures),
     ("gate", gate::figures),
     ("network", network::figures),
     ("protected", protected::figures),

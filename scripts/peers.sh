@@ -10,6 +10,7 @@
 #   npm/earlier/node_modules   server-{filesystem,memory} of the year before, for what an upgrade changes
 #   npm/sdk/node_modules       @modelcontextprotocol/sdk     (the TypeScript client of the legacy era)
 #   npm/client/node_modules    @modelcontextprotocol/client  (the one of both eras)
+#   npm/clients/node_modules   what reads clients' configurations: Claude Code, Codex, Gemini CLI, opencode, and two parsers
 #   npm/browser/node_modules   playwright-core, which drives the Chromium of Debian's package
 #   python/client              venv with mcp
 #   python/servers             venv with mcp-server-git and mcp-server-time
@@ -183,7 +184,7 @@ fi
 # Only what this script makes: the folder's name comes from outside.
 rm -rf "$peers/stamp" "$peers/npm" "$peers/python" "$peers/json-schema-suite"
 mkdir -p "$peers"
-for tree in servers earlier sdk client browser; do
+for tree in servers earlier sdk client clients browser; do
     npm_tree "$tree" "$peers/npm/$tree"
 done
 python_tree client constraints.txt mcp

@@ -120,6 +120,46 @@ const LESSONS: &[Lesson] = &[
         statuses: &[("0", "nothing was"), ("1", "something was, or the log cannot be read")],
     },
     Lesson {
+        command: "client list",
+        examples: &[
+            ("caponier client list", "which servers would start here, and which of them without caponier?"),
+            ("caponier client list --client vscode --json", "those of one client, for a program"),
+        ],
+        statuses: &[DONE, ("1", "a configuration cannot be read or understood")],
+    },
+    Lesson {
+        command: "client unwrap",
+        examples: &[
+            ("caponier client unwrap", "what would change?"),
+            ("caponier client unwrap --yes --only notes", "take caponier away from one server"),
+        ],
+        statuses: &[
+            ("0", "done, or there is nothing to do"),
+            ("1", "a file or a server that was meant is as it was"),
+            ("78", "caponier's own folder cannot be used"),
+        ],
+    },
+    Lesson {
+        command: "client wrap",
+        examples: &[
+            ("caponier client wrap", "what would change?"),
+            ("caponier client wrap --yes", "put caponier in front of every server that is started here"),
+            (
+                "caponier client wrap --yes --client cursor --only notes --profile filesystem",
+                "of one server, under a profile",
+            ),
+            (
+                "caponier client wrap --yes --profile notes=filesystem --profile db=./db.toml",
+                "of all servers, two of them under profiles of their own",
+            ),
+        ],
+        statuses: &[
+            ("0", "done, or there is nothing to do"),
+            ("1", "a file or a server that was meant is as it was"),
+            ("78", "there is no such profile, or caponier's own folder cannot be used"),
+        ],
+    },
+    Lesson {
         command: "completions",
         examples: &[
             ("caponier completions bash > ~/.local/share/bash-completion/completions/caponier", "for bash"),

@@ -10,7 +10,7 @@ use crate::clients::splice::Splice;
 
 /// Lines shown around a change.
 const AROUND: usize = 3;
-/// Longest line that is shown whole, in characters.
+/// Longest line that is shown whole.
 const LONGEST: usize = 200;
 /// What is shown of a longer one around what changes.
 const NEAR: usize = 60;
@@ -66,10 +66,74 @@ struct Block {
     new: Range<usize>,
 }
 
+/// One of the two texts by lines, and which of its bytes are not in the other one.
+struct Page<'t> {
+    side: Side<'t>,
+    lines: Vec<Range<usize>>,
+    changed: Vec<Range<usize>>,
+}
+
+impl Page<'_> {
+    fn line_of(&self, byte: usize) -> usize {
+        self.lines.partition_point(|line| line.start <= byte).saturating_sub(1)
+    }
+
+    fn touched(&self, span: &Range<usize>) -> Range<usize> {
+        self.line_of(span.start)..self.line_of(span.end) + 1
+    }
+
+    fn range(&self, lines: Range<usize>) -> &[Range<usize>] {
+        self.lines.get(lines).unwrap_or_default()
+    }
+
+    fn shown(&self, span: Range<usize>) -> String {
+        shown(self.side.text, span, self.side.hidden)
+    }
+
+    /// A line that only stands around, or its beginning.
+    fn head(&self, line: &Range<usize>) -> String {
+        match self.side.text.get(line.clone()).and_then(|text| text.char_indices().nth(LONGEST)) {
+            Some((length, _)) => format!("{} [\u{2026}]", self.shown(line.start..line.start + length)),
+            None => self.shown(line.clone()),
+        }
+    }
+
+    /// A changed line, or what of it stands near the changes.
+    fn near(&self, line: &Range<usize>) -> String {
+        let text = self.side.text;
+        if line.len() <= LONGEST {
+            return self.shown(line.clone());
+        }
+        let mut windows: Vec<Range<usize>> = Vec::new();
+        for span in self.changed.iter().filter(|span| span.start <= line.end && span.end >= line.start) {
+            let start = text.floor_char_boundary(span.start.saturating_sub(NEAR)).max(line.start);
+            let end = text.ceil_char_boundary((span.end + NEAR).min(line.end)).min(line.end);
+            match windows.last_mut() {
+                Some(last) if start <= last.end + NEAR => last.end = last.end.max(end),
+                _ => windows.push(start..end),
+            }
+        }
+        let mut out = String::new();
+        let mut at = line.start;
+        for window in windows {
+            out.push_str(if window.start > at { "[\u{2026}] " } else { "" });
+            at = window.end;
+            out.push_str(&self.shown(window));
+            out.push_str(if at < line.end { " " } else { "" });
+        }
+        if at < line.end {
+            out.push_str("[\u{2026}]");
+        }
+        out
+    }
+}
+
 /// The difference that `splices` make of `old`; `new` is what came of it.
 pub(super) fn difference(old: Side<'_>, new: Side<'_>, splices: &[Splice]) -> Vec<Line> {
-    let (old_lines, new_lines) = (lines(old.text), lines(new.text));
-    let blocks = blocks(&old_lines, &new_lines, splices);
+    let (was, is) = changed(splices);
+    let old = Page { side: old, lines: lines(old.text), changed: was };
+    let new = Page { side: new, lines: lines(new.text), changed: is };
+    let blocks = blocks(&old, &new);
     let mut out = Vec::new();
     let mut at = 0;
     while at < blocks.len() {
@@ -78,30 +142,31 @@ pub(super) fn difference(old: Side<'_>, new: Side<'_>, splices: &[Splice]) -> Ve
         while blocks.get(last + 1).is_some_and(|next| next.old.start <= blocks[last].old.end + 2 * AROUND) {
             last += 1;
         }
-        hunk(old, new, (&old_lines, &new_lines), &blocks[at..=last], &mut out);
+        hunk(&old, &new, &blocks[at..=last], &mut out);
         at = last + 1;
     }
     out
 }
 
-fn blocks(old: &[Range<usize>], new: &[Range<usize>], splices: &[Splice]) -> Vec<Block> {
-    let line_of = |lines: &[Range<usize>], byte: usize| {
-        lines.partition_point(|line| line.start <= byte).saturating_sub(1)
-    };
+/// Where the splices are in the old text, and what came of them in the new one, in order.
+fn changed(splices: &[Splice]) -> (Vec<Range<usize>>, Vec<Range<usize>>) {
     let mut sorted: Vec<&Splice> = splices.iter().collect();
     sorted.sort_by_key(|splice| (splice.at.start, splice.at.end));
+    let (mut came, mut went) = (0, 0);
+    let mut is = Vec::new();
+    for splice in &sorted {
+        let start = splice.at.start + came - went;
+        is.push(start..start + splice.text.len());
+        came += splice.text.len();
+        went += splice.at.len();
+    }
+    (sorted.into_iter().map(|splice| splice.at.clone()).collect(), is)
+}
+
+fn blocks(old: &Page<'_>, new: &Page<'_>) -> Vec<Block> {
     let mut blocks: Vec<Block> = Vec::new();
-    let mut shift = 0isize;
-    for splice in sorted {
-        let moved = |byte: usize, by: isize| byte.saturating_add_signed(by);
-        let start = moved(splice.at.start, shift);
-        let end = start + splice.text.len();
-        shift +=
-            isize::try_from(splice.text.len()).unwrap_or(0) - isize::try_from(splice.at.len()).unwrap_or(0);
-        let block = Block {
-            old: line_of(old, splice.at.start)..line_of(old, splice.at.end) + 1,
-            new: line_of(new, start)..line_of(new, end) + 1,
-        };
+    for (was, is) in old.changed.iter().zip(&new.changed) {
+        let block = Block { old: old.touched(was), new: new.touched(is) };
         match blocks.last_mut() {
             Some(last) if block.old.start < last.old.end => {
                 last.old.end = last.old.end.max(block.old.end);
@@ -113,83 +178,43 @@ fn blocks(old: &[Range<usize>], new: &[Range<usize>], splices: &[Splice]) -> Vec
     blocks
 }
 
-fn hunk(
-    old: Side<'_>,
-    new: Side<'_>,
-    (old_lines, new_lines): (&[Range<usize>], &[Range<usize>]),
-    blocks: &[Block],
-    out: &mut Vec<Line>,
-) {
+fn hunk(old: &Page<'_>, new: &Page<'_>, blocks: &[Block], out: &mut Vec<Line>) {
     let (Some(first), Some(last)) = (blocks.first(), blocks.last()) else { return };
     let start = first.old.start.saturating_sub(AROUND);
-    let end = (last.old.end + AROUND).min(old_lines.len());
+    let end = (last.old.end + AROUND).min(old.lines.len());
     let new_start = first.new.start.saturating_sub(first.old.start - start);
     let new_end = last.new.end + (end - last.old.end);
-    out.push(Line::Place(format!(
-        "@@ -{},{} +{},{} @@",
-        start + 1,
-        end - start,
-        new_start + 1,
-        new_end - new_start
-    )));
-    let mut at = start;
+    let (old_count, new_count) = (end - start, new_end - new_start);
+    out.push(Line::Place(format!("@@ -{},{old_count} +{},{new_count} @@", start + 1, new_start + 1)));
     let kept = |range: Range<usize>, out: &mut Vec<Line>| {
-        let lines = old_lines.get(range).unwrap_or_default();
-        out.extend(lines.iter().map(|line| Line::Kept(head(&shown(old.text, line.clone(), old.hidden)))));
+        out.extend(old.range(range).iter().map(|line| Line::Kept(old.head(line))));
     };
+    let mut at = start;
     for block in blocks {
         kept(at..block.old.start, out);
-        let show = |side: Side<'_>, lines: &[Range<usize>]| -> Vec<String> {
-            lines.iter().map(|line| shown(side.text, line.clone(), side.hidden)).collect()
+        let same = |one: usize, other: usize| {
+            let text = |page: &Page<'_>, line: usize| {
+                page.lines.get(line).and_then(|span| page.side.text.get(span.clone())).map(str::to_owned)
+            };
+            text(old, one) == text(new, other)
         };
-        let mut before = show(old, old_lines.get(block.old.clone()).unwrap_or_default());
-        let mut after = show(new, new_lines.get(block.new.clone()).unwrap_or_default());
         // What is equal at both ends was only touched.
-        let mut led = 0;
-        while led < before.len().min(after.len()) && before[led] == after[led] {
-            led += 1;
+        let (mut before, mut after) = (block.old.clone(), block.new.clone());
+        while !before.is_empty() && !after.is_empty() && same(before.start, after.start) {
+            before.start += 1;
+            after.start += 1;
         }
-        kept(block.old.start..block.old.start + led, out);
-        before.drain(..led);
-        after.drain(..led);
-        let mut trailed = 0;
-        while before.last().is_some_and(|last| after.last() == Some(last)) {
-            before.pop();
-            after.pop();
-            trailed += 1;
+        while !before.is_empty() && !after.is_empty() && same(before.end - 1, after.end - 1) {
+            before.end -= 1;
+            after.end -= 1;
         }
-        let pairs: Vec<(Option<&String>, Option<&String>)> =
-            (0..before.len().max(after.len())).map(|n| (before.get(n), after.get(n))).collect();
-        out.extend(pairs.iter().filter_map(|(line, other)| Some(Line::Removed(cut(line.as_ref()?, *other)))));
-        out.extend(pairs.iter().filter_map(|(other, line)| Some(Line::Added(cut(line.as_ref()?, *other)))));
-        kept(block.old.end - trailed..block.old.end, out);
+        kept(block.old.start..before.start, out);
+        out.extend(old.range(before.clone()).iter().map(|line| Line::Removed(old.near(line))));
+        out.extend(new.range(after).iter().map(|line| Line::Added(new.near(line))));
+        kept(before.end..block.old.end, out);
         at = block.old.end;
     }
     kept(at..end, out);
-}
-
-/// The beginning of a line that only stands around.
-fn head(line: &str) -> String {
-    match line.char_indices().nth(LONGEST) {
-        Some((end, _)) => format!("{} [\u{2026}]", &line[..end]),
-        None => line.to_owned(),
-    }
-}
-
-/// A line, or its part around what is not in the other one.
-fn cut(line: &str, other: Option<&String>) -> String {
-    if line.chars().nth(LONGEST).is_none() {
-        return line.to_owned();
-    }
-    let other = other.map(String::as_str).unwrap_or_default();
-    let led = line.bytes().zip(other.bytes()).take_while(|(a, b)| a == b).count();
-    let most = line.len().min(other.len()) - led.min(other.len());
-    let trailed = line.bytes().rev().zip(other.bytes().rev()).take(most).take_while(|(a, b)| a == b).count();
-    let start = line.floor_char_boundary(led.saturating_sub(NEAR));
-    let end = line.ceil_char_boundary((line.len() - trailed + NEAR).min(line.len()));
-    let (before, after) =
-        (if start > 0 { "[\u{2026}] " } else { "" }, if end < line.len() { " [\u{2026}]" } else { "" });
-    format!("{before}{}{after}", line.get(start..end).unwrap_or_default())
 }
 
 #[cfg(test)]
@@ -215,7 +240,7 @@ mod tests {
         let old = format!("A=secret\nB={}x{}\n", "a".repeat(300), "b".repeat(300));
         let at = 9 + 2 + 300;
         let text = drawn(&old, &[Splice::new(at..at + 1, "y")], std::slice::from_ref(&(2..8)));
-        assert!(text.contains(" A=\u{2026}\n") && !text.contains("secret"), "{text}");
+        assert!(text.contains(" A=***\n") && !text.contains("secret"), "{text}");
         assert!(text.lines().all(|line| line.len() < 200), "{text}");
         assert!(text.contains("axb") && text.contains("ayb"), "{text}");
     }

@@ -287,3 +287,46 @@ impl Drop for Fresh<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    fn opened(path: &Path) -> Opened {
+        read(path).unwrap().unwrap()
+    }
+
+    #[test]
+    fn a_file_takes_its_place_whole() {
+        let root = tempfile::tempdir().unwrap();
+        let path = root.path().join("f");
+        fs::write(&path, "old").unwrap();
+        opened(&path).replace("new").unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), "new");
+        assert_eq!(fs::read_dir(root.path()).unwrap().count(), 1);
+        assert!(read(&root.path().join("none")).unwrap().is_none());
+    }
+
+    /// Somebody writes between the last look and the exchange: what they wrote stays.
+    #[test]
+    fn what_is_written_at_the_last_moment_is_not_lost() {
+        let root = tempfile::tempdir().unwrap();
+        let path = root.path().join("f");
+        for is_new_file in [false, true] {
+            fs::write(&path, "old").unwrap();
+            let file = opened(&path);
+            let (folder, name) = split(&file.real).unwrap();
+            let fresh = Fresh::write(&folder, &name, "new", &file).unwrap();
+            if is_new_file {
+                fs::remove_file(&path).unwrap();
+            }
+            fs::write(&path, "meanwhile").unwrap();
+            let error = file.take_place(&folder, &name, fresh).unwrap_err();
+            assert!(matches!(error, Error::Changed), "{error}");
+            assert_eq!(fs::read_to_string(&path).unwrap(), "meanwhile");
+            assert_eq!(fs::read_dir(root.path()).unwrap().count(), 1);
+        }
+    }
+}
