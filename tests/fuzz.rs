@@ -7,6 +7,8 @@
 
 #[path = "fuzz/mutate.rs"]
 mod mutate;
+#[path = "fuzz/server.rs"]
+mod server;
 #[path = "fuzz/targets.rs"]
 mod targets;
 #[path = "../src/audit/redact/vectors.rs"]
@@ -75,12 +77,30 @@ fn arguments_keep_no_secret_and_stay_json() {
 }
 
 #[test]
+fn servers_get_nothing_past_the_gate() {
+    let (inputs, deep) = run("server", server::server);
+    assert!(inputs >= 1000 && deep * 20 > inputs, "{deep} of {inputs} inputs passed: nothing was tried");
+}
+
+#[test]
+fn no_server_learns_of_a_folder_outside() {
+    let (inputs, deep) = run("roots", server::roots);
+    assert!(
+        inputs >= 1000 && deep * 20 > inputs,
+        "{deep} of {inputs} inputs were answers: nothing was tried"
+    );
+}
+
+#[test]
 fn the_targets_notice() {
     assert!(targets::message(br#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"t"}}"#));
     assert!(!targets::message(b"{"));
     assert!(targets::schema(b"{\"type\":\"object\"}\n{}"));
     assert!(!targets::schema(b"{\"type\":\"no\"}\n{}"));
     assert!(targets::arguments(b"{\"a\":1}"));
+    assert!(server::server(br#"{"jsonrpc":"2.0","id":2,"result":{"tools":[{"name":"new"}]}}"#));
+    assert!(!server::server(br#"{"jsonrpc":"2.0","id":10,"result":{"tools":[]}}"#));
+    assert!(server::roots(br#"{"roots":[{"uri":"file:///etc"}]}"#) && !server::roots(b"1"));
     let broken = std::panic::catch_unwind(|| targets::same(Some("a"), Some(&serde_json::json!("b")), "it"));
     assert!(broken.is_err(), "a difference fails");
 }

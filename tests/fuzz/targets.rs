@@ -38,6 +38,11 @@ impl Disk for Empty {
 
 /// A gate with a rule of every kind on the tool `read`.
 fn gate() -> Gate {
+    gate_of(&Tools::default())
+}
+
+/// The same with other rules besides.
+pub(crate) fn gate_of(tools: &Tools) -> Gate {
     fn stated<T>(value: T) -> Option<Stated<T>> {
         Some(Stated { value, origin: Origin::caponier() })
     }
@@ -65,7 +70,7 @@ fn gate() -> Gate {
     ];
     let tools = Tools {
         rule: [("read".to_owned(), ToolRule { argument: argument.into(), ..ToolRule::default() })].into(),
-        ..Tools::default()
+        ..tools.clone()
     };
     let ground = Ground {
         granted: vec!["/work".into()],
@@ -93,7 +98,7 @@ pub(crate) fn same(ours: Option<&str>, theirs: Option<&Value>, what: &str) {
 }
 
 /// Whether serde_json reads it too; 1e400 is JSON, and more than it holds.
-fn is_json(text: &str) -> bool {
+pub(crate) fn is_json(text: &str) -> bool {
     let out_of_range = |error: serde_json::Error| error.to_string().starts_with("number out of range");
     serde_json::from_str::<Value>(text).map_or_else(out_of_range, |_| true)
 }

@@ -125,6 +125,15 @@ impl Stage {
         self.start_silent(self.pen(server, toml, &self.at("work")))
     }
 
+    /// A server of Python's, `script`, without caponier; it is not greeted.
+    pub(crate) fn bare_scripted(&self, script: &str) -> Session {
+        let file = self.at("server.py");
+        fs::write(&file, script).unwrap();
+        let mut command = Command::new(peers::program("python3"));
+        command.arg(file);
+        self.start_silent(command)
+    }
+
     /// A server of Python's, `script`, through caponier; it is not greeted.
     pub(crate) fn scripted(&self, script: &str, toml: &str) -> Session {
         self.start_silent(self.scripted_command(script, toml))

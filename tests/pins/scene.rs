@@ -11,7 +11,7 @@ use crate::session::{Session, Stage};
 
 /// Says of itself what a file in its workspace says at that moment, and answers every call.
 pub(crate) const SERVER: &str = r#"
-import json, sys
+import errno, json, sys
 
 def say(message):
     sys.stdout.write(json.dumps(message) + "\n")
@@ -42,6 +42,15 @@ for line in sys.stdin:
         more = {"nextCursor": "" if at == 0 else str(next)} if next < len(all) else {}
         fresh = {"ttlMs": 60000} if modern else {}
         say({"jsonrpc": "2.0", "id": id, "result": {**kind, **fresh, LISTS[method]: all[at:next], **more}})
+    elif method == "tools/call" and params["name"] == "touch":
+        came = []
+        for path in itself["touch"]:
+            try:
+                open(path, "a").close()
+                came.append("ok")
+            except OSError as error:
+                came.append(errno.errorcode[error.errno])
+        say({"jsonrpc": "2.0", "id": id, "result": {"content": [{"type": "text", "text": " ".join(came)}]}})
     elif method == "tools/call":
         say({"jsonrpc": "2.0", "id": id, "result": {**kind, "content": [{"type": "text", "text": "done"}]}})
     elif method == "prompts/get":

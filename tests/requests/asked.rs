@@ -47,6 +47,21 @@ if True:
                 say({"jsonrpc": "2.0", "id": "q", "method": arguments["method"],
                     "params": arguments.get("params", {})})
                 told(id, until("q"))
+            elif tool == "withdraw":
+                say({"jsonrpc": "2.0", "id": "w", "method": "elicitation/create", "params": {"message": "m"}})
+                say({"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": "w", "reason": "never mind"}})
+                told(id, "withdrawn")
+            elif tool == "batch":
+                sys.stdout.write(json.dumps([
+                    {"jsonrpc": "2.0", "method": "notifications/message", "params": {"level": "info", "data": "beside"}},
+                    {"jsonrpc": "2.0", "id": "r", "method": "roots/list"},
+                    {"jsonrpc": "2.0", "id": "p", "method": "ping"}]) + "\n")
+                sys.stdout.flush()
+                got = {}
+                while not {"r", "p"} <= got.keys():
+                    answers = json.loads(next(lines))
+                    got.update((it["id"], it) for it in (answers if isinstance(answers, list) else [answers]))
+                told(id, got)
             elif tool == "links":
                 say({"jsonrpc": "2.0", "id": id, "error": {"code": -32042, "message": "m", "data":
                     {"elicitations": [{"mode": "url", "url": arguments["url"], "message": "m", "elicitationId": "1"}]}}})
@@ -307,4 +322,76 @@ fn a_flood_is_told_once_and_counted() {
     let lost = stage.events("audit.lost");
     let dropped = lost.iter().filter(|event| event["reason"].as_str().unwrap().contains("in a flood"));
     assert!(dropped.map(|event| event["count"].as_u64().unwrap()).sum::<u64>() > 1000, "{lost:?}");
+}
+
+#[test]
+fn what_the_server_takes_back_is_answered_by_nobody() {
+    let stage = Stage::set();
+    let mut session = greeted(&stage, "", ALL);
+    let call = json!({"jsonrpc": "2.0", "id": "c", "method": "tools/call", "params": {"name": "withdraw", "arguments": {}}});
+    session.tell_raw(&call.to_string());
+    assert_eq!(session.hears_json()["method"], "elicitation/create");
+    let cancelled = session.hears_json();
+    assert_eq!(
+        (&cancelled["method"], &cancelled["params"]["requestId"]),
+        (&json!("notifications/cancelled"), &json!("w"))
+    );
+    assert_eq!(got(&session.hears_json()), "withdrawn");
+    // A user who answers all the same: the server has forgotten what it asked, and may have asked something else since.
+    session.tell_raw(r#"{"jsonrpc":"2.0","id":"w","result":{"action":"accept","content":{}}}"#);
+    // What it asks next is asked and answered.
+    let answer =
+        answers(&mut session, "elicitation/create", &json!({"message": "m"}), &json!({"action": "decline"}));
+    assert_eq!(answer["result"]["action"], "decline", "{answer}");
+    session.end();
+    let outcomes: Vec<Value> =
+        stage.events("request.end").into_iter().map(|it| it["outcome"].clone()).collect();
+    assert_eq!(outcomes, ["cancelled", "ok"]);
+    assert_eq!(denied(&stage), ["request.too-early", "message.late"]);
+}
+
+/// A session of the only version that has batches, and the server's batch as it arrives.
+fn in_batches(stage: &Stage, toml: &str) -> (Session, Value) {
+    let mut session = stage.scripted(SERVER, toml);
+    let hello = json!({"protocolVersion": "2025-03-26", "capabilities": {"roots": {}}, "clientInfo": {"name": "test", "version": "1"}});
+    assert_eq!(session.ask("initialize", &hello)["result"]["protocolVersion"], "2025-03-26");
+    let call = json!({"jsonrpc": "2.0", "id": "c", "method": "tools/call", "params": {"name": "batch", "arguments": {}}});
+    session.tell_raw(&call.to_string());
+    let first = session.hears_json();
+    (session, first)
+}
+
+#[test]
+fn folders_asked_for_in_a_batch_are_cut_to_the_grants() {
+    let stage = Stage::set();
+    let work = stage.at("work").display().to_string();
+    let (mut session, batch) = in_batches(&stage, &format!("[filesystem]\nread = [\"{work}\"]"));
+    let methods: Vec<&Value> = batch.as_array().unwrap().iter().map(|it| &it["method"]).collect();
+    assert_eq!(methods, ["notifications/message", "roots/list", "ping"]);
+    let roots = json!([{"uri": "file:///etc"}, {"uri": format!("file://{work}")}]);
+    let answers = json!([{"jsonrpc": "2.0", "id": "p", "result": {}}, {"jsonrpc": "2.0", "id": "r", "result": {"roots": roots}}]);
+    session.tell_raw(&answers.to_string());
+    let told = got(&session.hears_json());
+    assert_eq!(told["r"]["result"], json!({"roots": [{"uri": format!("file://{work}")}]}), "{told}");
+    assert_eq!(told["p"]["result"], json!({}));
+    session.end();
+    let end = &stage.events("request.end")[0];
+    assert_eq!((&end["shown"], &end["hidden"]), (&json!(1), &json!(1)), "{end}");
+}
+
+#[test]
+fn folders_that_may_not_be_asked_for_may_not_in_a_batch() {
+    let stage = Stage::set();
+    let (session, answer) = in_batches(&stage, "protocol.server_requests.roots = \"deny\"");
+    // The batch is refused whole, and every request in it is answered.
+    let told = got(&answer);
+    for id in ["r", "p"] {
+        assert_eq!(
+            told[id]["error"]["data"]["io.github.caponier/decision"]["reason"], "request.denied",
+            "{told}"
+        );
+    }
+    session.end();
+    assert_eq!(denied(&stage), ["request.too-early", "request.denied"]);
+    assert!(stage.events("request.start").is_empty());
 }

@@ -4,7 +4,10 @@
 #![allow(dead_code, reason = "the session of the gate's tests has more than these need")]
 
 mod asked;
+mod everything;
+mod floods;
 #[path = "../interop/peers.rs"]
 mod peers;
 #[path = "../gate/session.rs"]
 mod session;
+mod tasks;

@@ -21,7 +21,7 @@ pub(super) fn differences(kind: Kind, before: &Value, after: &Value) -> Vec<Diff
             (_, "title") => walk.label(old, new),
             (_, "icons") => walk.note(Class::Cosmetic, old, new),
             (Kind::Tool, "inputSchema") => schema::differences(walk, old, new),
-            (Kind::Tool, "outputSchema" | "execution") => walk.note(Class::Cosmetic, old, new),
+            (Kind::Tool, "outputSchema" | "execution") => walk.aside(old, new),
             (Kind::Tool, "annotations") => annotations::differences(walk, old, new),
             (Kind::Prompt, "arguments") => arguments(walk, old, new),
             (Kind::Resource | Kind::ResourceTemplate, "size" | "annotations") => walk.label(old, new),

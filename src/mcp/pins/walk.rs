@@ -43,6 +43,12 @@ impl Walk {
         self.note(class, before, after);
     }
 
+    /// Nothing that calls are made with: of no account unless something is strange about its texts.
+    pub(super) fn aside(&mut self, before: Option<&Value>, after: Option<&Value>) {
+        let strange = after.is_some_and(|after| !prose::findings(after).is_empty());
+        self.note(if strange { Class::Instruction } else { Class::Cosmetic }, before, after);
+    }
+
     /// A member that says nothing to models or to the gate, as far as is known.
     pub(super) fn unknown(&mut self, before: Option<&Value>, after: Option<&Value>) {
         let class = if after.is_some_and(prose::speaks) { Class::Instruction } else { Class::Widening };
