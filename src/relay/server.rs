@@ -174,7 +174,7 @@ impl FromServer {
                 return Err(Box::new(Withheld { refusal: Refusal::flood(), request: None, silent: true }));
             }
         }
-        let is_result = invocation.method.starts_with("notifications/tasks");
+        let is_result = matches!(&*invocation.method, "notifications/tasks" | "notifications/tasks/status");
         if bytes as u64 > LONGEST && !is_result {
             return withheld(Refusal::long_notification(bytes as u64, LONGEST));
         }
