@@ -242,6 +242,24 @@ fn every_shipped_profile_is_in_the_readme() {
     assert_eq!(set(first_cells(section)), shipped, "README.md (left), profiles/ (right)");
 }
 
+#[test]
+fn every_client_is_in_its_page() {
+    let text = page("docs/CLIENTS.md");
+    let (_, section) = sections(&text, "## ")
+        .into_iter()
+        .find(|(heading, _)| *heading == "Which files")
+        .unwrap_or_else(|| panic!("docs/CLIENTS.md has no files"));
+    let rows = section.lines().filter(|line| line.starts_with("| ") && !line.starts_with("| client"));
+    let told =
+        rows.filter_map(|row| row.split('|').nth(2)).map(|cell| cell.trim().trim_matches('`').to_owned());
+    let known = caponier::clients::table::CLIENTS.iter().map(|client| client.id);
+    assert_eq!(
+        told.collect::<BTreeSet<_>>(),
+        set(known),
+        "docs/CLIENTS.md (left), src/clients/table.rs (right)"
+    );
+}
+
 /// The last cell of each row of SECURITY_MODEL.md's tables of attacks is the name of a test.
 #[test]
 fn every_attack_names_a_test_that_exists() {

@@ -186,6 +186,13 @@ pub(super) fn program(words: &[String]) -> Option<&str> {
     Path::new(words.first()?).file_name()?.to_str()
 }
 
+/// Whether a program of this path would be known for caponier: by its name, with a version behind it or not.
+pub fn is_caponier(program: &str) -> bool {
+    let name = Path::new(program).file_name().and_then(OsStr::to_str).unwrap_or_default();
+    name == "caponier"
+        || name.strip_prefix("caponier-").is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()))
+}
+
 /// caponier in front of a command, also after `env NAME=value`; an error when it has no command behind it.
 fn wrapper(words: &[String]) -> Option<Result<Wrapper, &'static str>> {
     if program(words) == Some("env") {
@@ -194,7 +201,7 @@ fn wrapper(words: &[String]) -> Option<Result<Wrapper, &'static str>> {
         return wrapper(rest.get(skipped..)?);
     }
     let (first, rest) = words.split_first()?;
-    if program(words) != Some("caponier") || rest.first().is_none_or(|word| word != "run") {
+    if !is_caponier(first) || rest.first().is_none_or(|word| word != "run") {
         return None;
     }
     let Some(end) = rest.iter().position(|word| word == "--").filter(|end| rest.len() > end + 1) else {
@@ -280,6 +287,7 @@ mod tests {
         for line in [
             "caponier run -- node x",
             "/opt/bin/caponier run --profile a --name b -- node x",
+            "/opt/caponier-0.2.1 run -- node x",
             "env A=1 caponier run --profile=a --name=b --pass-env X -- node x",
         ] {
             let State::Wrapped(wrapper) = state_of(&words(line)) else { panic!("{line}") };

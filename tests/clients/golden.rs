@@ -1,5 +1,6 @@
 //! Each client's file: wrapped as the golden file says, valid for another parser, listed, and undone to the byte.
 
+use std::collections::BTreeSet;
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
 
@@ -67,6 +68,9 @@ macro_rules! golden {
         let tried = [$($file),*];
         let all: Vec<&str> = FIXTURES.iter().map(|fixture| fixture.file).collect();
         assert_eq!(tried.to_vec(), all);
+        let clients = caponier::clients::table::CLIENTS.iter().map(|client| client.id);
+        let with_one: BTreeSet<&str> = FIXTURES.iter().map(|fixture| fixture.client).collect();
+        assert_eq!(with_one, clients.collect());
     }};
 }
 

@@ -164,7 +164,7 @@ fn what_is_pasted_is_yaml_that_says_it() {
     assert_eq!(a["command"], program());
     assert_eq!(
         texts(&a["args"]),
-        ["run", "--name", "a", "--pass-env", "K", "--", "uvx", "mcp-server-time", "--x"]
+        ["run", "--profile", "time", "--name", "a", "--pass-env", "K", "--", "uvx", "mcp-server-time", "--x"]
     );
     assert_eq!(a["env"]["K"], "v");
     let b = &read[1]["extensions"]["b"];

@@ -256,3 +256,41 @@ fn the_top_of_the_repository_is_found() {
     let report = crate::home::Done::of(output).ended(0).json();
     assert_eq!(report["files"][0]["scope"], "project");
 }
+
+/// Without `--profile` the one that was made for the package is written down; another server has none, and gets its own
+/// when it starts.
+#[test]
+fn a_known_package_has_its_profile() {
+    let home = Home::new();
+    home.write(
+        ".cursor/mcp.json",
+        r#"{"mcpServers": {"a": {"command": "npx", "args": ["-y", "@modelcontextprotocol/server-memory"]}, "b": {"command": "npx", "args": ["-y", "other"]}}}"#,
+    );
+    home.client(&["wrap", "--yes"]).ended(0);
+    assert_eq!(words(&home, ".cursor/mcp.json", "a")[..4], [&*program(), "run", "--profile", "memory"]);
+    assert_eq!(words(&home, ".cursor/mcp.json", "b")[..4], [&*program(), "run", "--name", "b"]);
+}
+
+#[test]
+fn two_servers_of_one_name_are_told() {
+    let home = Home::new();
+    home.write(".cursor/mcp.json", r#"{"mcpServers": {"db": {"command": "one"}}}"#);
+    home.write(".kiro/settings/mcp.json", r#"{"mcpServers": {"db": {"command": "two"}}}"#);
+    home.write(".lmstudio/mcp.json", r#"{"mcpServers": {"x": {"command": "three"}}}"#);
+    home.write(".junie/mcp/mcp.json", r#"{"mcpServers": {"x": {"command": "three"}}}"#);
+    let shown = home.client(&["wrap"]).ended(0);
+    assert_eq!(shown.stdout.matches("another server of this name").count(), 2, "{shown:#?}");
+}
+
+/// What it wrapped under another name it would not know again.
+#[test]
+fn a_program_of_another_name_wraps_nothing() {
+    let home = Home::new();
+    home.write(".cursor/mcp.json", TWO);
+    let other = home.path("cap");
+    std::fs::copy(crate::home::caponier(), &other).unwrap();
+    let done = crate::home::Done::of(home.command(other).args(["client", "wrap", "--yes"]).output().unwrap())
+        .ended(78);
+    assert!(done.stderr.contains("not called caponier"), "{done:#?}");
+    assert_eq!(home.text(".cursor/mcp.json"), TWO);
+}

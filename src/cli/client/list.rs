@@ -31,8 +31,10 @@ pub(super) struct ListArgs {
 pub(super) fn run(args: &ListArgs, around: &Surroundings) -> Result<ExitCode, Refused> {
     let survey = look(around, &args.whose);
     let program = program()?;
+    // One for all: to make one costs more than to read a file.
+    let shown = Shown::of(&survey.configs)?;
     let rows: Vec<Row<'_>> =
-        survey.configs.iter().map(|config| rows(config, &program)).collect::<Result<Vec<_>, _>>()?.concat();
+        survey.configs.iter().flat_map(|config| rows(config, &shown, &program)).collect();
     let stdout = io::stdout();
     let terminal = Terminal::of(&stdout);
     let mut out = BufWriter::new(stdout.lock());
@@ -50,11 +52,10 @@ pub(super) fn run(args: &ListArgs, around: &Surroundings) -> Result<ExitCode, Re
 }
 
 /// One server, as it is shown.
-#[derive(Clone)]
 struct Row<'c> {
     config: &'c Config,
     server: &'c Server,
-    shown: std::rc::Rc<Shown>,
+    shown: &'c Shown,
     /// The server's own words, without what is hidden.
     words: Vec<String>,
     why: Option<String>,
@@ -62,8 +63,7 @@ struct Row<'c> {
     paste: Option<Paste>,
 }
 
-fn rows<'c>(config: &'c Config, program: &str) -> Result<Vec<Row<'c>>, Refused> {
-    let shown = std::rc::Rc::new(Shown::of([config])?);
+fn rows<'c>(config: &'c Config, shown: &'c Shown, program: &str) -> Vec<Row<'c>> {
     let row = |server: &'c Server| {
         let own = own_words(server);
         let all = config.shown_words(server);
@@ -75,10 +75,10 @@ fn rows<'c>(config: &'c Config, program: &str) -> Result<Vec<Row<'c>>, Refused> 
             why: why(server, own),
             through: through(own).map(|(_, name)| name),
             paste: paste(config, server, program, &options::by_default(server)),
-            shown: std::rc::Rc::clone(&shown),
+            shown,
         }
     };
-    Ok(config.servers.iter().map(row).collect())
+    config.servers.iter().map(row).collect()
 }
 
 /// What is behind caponier, or all of it.
@@ -145,7 +145,7 @@ fn as_table(rows: &[Row<'_>], terminal: Terminal, out: &mut impl Write) -> io::R
     table.finish(out)?;
     for row in rows {
         if let Some(paste) = &row.paste {
-            report::paste(out, terminal, &row.shown, (row.config, row.server), paste)?;
+            report::paste(out, terminal, row.shown, (row.config, row.server), paste)?;
         }
     }
     Ok(())

@@ -21,6 +21,7 @@ use clap::{Args, Subcommand};
 use crate::audit::redact::Redactor;
 use crate::cli::surroundings::Surroundings;
 use crate::cli::{diagnostic, exit};
+use crate::clients::server::is_caponier;
 use crate::clients::survey::{Config, Survey, survey};
 use crate::clients::table::{self, CLIENTS, Folders, Place};
 use crate::event::Redact;
@@ -116,8 +117,10 @@ struct Shown {
 impl Shown {
     fn of<'c>(configs: impl IntoIterator<Item = &'c Config>) -> Result<Self, Refused> {
         let secrets = configs.into_iter().flat_map(|config| config.secrets());
-        let secrets: Vec<(String, String)> =
+        let mut secrets: Vec<(String, String)> =
             secrets.map(|(name, value)| (format!("env.{name}"), value.clone())).collect();
+        secrets.sort_unstable_by(|one, other| one.1.cmp(&other.1));
+        secrets.dedup_by(|one, other| one.1 == other.1);
         let redactor = Redactor::new(&secrets, Arguments::Redacted);
         let redactor = redactor.map_err(|error| {
             Refused::configuration(format!("no random number from the kernel: {error}"), "try again")
@@ -170,7 +173,11 @@ fn program() -> Result<String, Refused> {
     })?;
     let gone = !path.exists();
     match path.to_str() {
-        Some(text) if !gone => Ok(text.to_owned()),
+        Some(text) if !gone && is_caponier(text) => Ok(text.to_owned()),
+        Some(text) if !gone => {
+            let message = format!("{text} is not called caponier: what it wraps would not be known again");
+            Err(Refused::configuration(message, help))
+        }
         _ => {
             let shown = path.display();
             Err(Refused::configuration(

@@ -11,6 +11,7 @@ use crate::clients::survey::Config;
 use crate::clients::table::Scope;
 use crate::policy::Environment;
 use crate::profile;
+use crate::profile::packages::{self, Registry};
 use crate::sandbox::environment;
 
 /// Largest file of variables that is read.
@@ -45,10 +46,10 @@ impl Profiles {
         Ok(profiles)
     }
 
-    /// That of a server, and whether it was chosen for it by name.
-    pub(super) fn of(&self, server: &str) -> Option<&str> {
-        let own = self.for_one.iter().find(|(name, _)| name == server).map(|(_, profile)| profile);
-        own.or(self.for_all.as_ref()).map(String::as_str)
+    /// That of a server: its own, that of all, or the one that was made for the package that it starts.
+    pub(super) fn of(&self, server: &Server) -> Option<&str> {
+        let own = self.for_one.iter().find(|(name, _)| *name == server.name).map(|(_, profile)| profile);
+        own.or(self.for_all.as_ref()).map(String::as_str).or_else(|| made_for(&server.words))
     }
 
     /// Whether it was chosen for this server alone.
@@ -120,11 +121,75 @@ pub(super) fn of(config: &Config, server: &Server, profile: Option<&str>) -> Res
     Ok(chosen)
 }
 
-/// The same without a profile, for what is pasted by hand.
+/// The same as nobody chose it, for what is pasted by hand.
 pub(super) fn by_default(server: &Server) -> Vec<String> {
+    let profile = made_for(&server.words).map(|profile| option("--profile", profile)).unwrap_or_default();
     let names = server.env.iter().filter(|name| environment::check_flag(name).is_ok());
     let names = names.flat_map(|name| option("--pass-env", name));
-    ["run".to_owned()].into_iter().chain(option("--name", &plain_name(&server.name))).chain(names).collect()
+    let first = ["run".to_owned()].into_iter().chain(profile);
+    first.chain(option("--name", &plain_name(&server.name))).chain(names).collect()
+}
+
+/// The shipped profile that was made for the package that a command fetches and starts; what `run` chooses for other
+/// commands it chooses when it sees them.
+pub(super) fn made_for(words: &[String]) -> Option<&'static str> {
+    let (registry, name) = package(words)?;
+    packages::for_package(registry, &name)
+}
+
+/// Options of package managers that take a value: the word after them is no package.
+const TAKE_A_VALUE: &[&str] =
+    &["--python", "-p", "--with", "--index-url", "--cache", "--prefix", "--registry"];
+
+/// The package of a command that goes through a package manager, without its version. Anything unusual is none.
+fn package(words: &[String]) -> Option<(Registry, String)> {
+    let name = Path::new(words.first()?).file_name()?.to_str()?;
+    let (registry, skipped) = match (name, words.get(1).map(String::as_str)) {
+        ("npx" | "bunx" | "pnpx", _) => (Registry::Npm, 1),
+        ("npm", Some("exec" | "x")) | ("pnpm" | "yarn", Some("dlx")) | ("bun", Some("x")) => {
+            (Registry::Npm, 2)
+        }
+        ("uvx", _) => (Registry::PyPi, 1),
+        ("pipx", Some("run")) => (Registry::PyPi, 2),
+        ("uv", Some("tool")) if words.get(2).is_some_and(|word| word == "run") => (Registry::PyPi, 3),
+        _ => return None,
+    };
+    let mut rest = words.iter().skip(skipped).map(String::as_str);
+    let spec = loop {
+        let word = rest.next()?;
+        match word {
+            "--package" | "--from" | "--spec" => break rest.next()?,
+            // `npx -p PACKAGE COMMAND`.
+            "-p" if registry == Registry::Npm => break rest.next()?,
+            _ if TAKE_A_VALUE.contains(&word) => drop(rest.next()),
+            _ if word.starts_with("--package=")
+                || word.starts_with("--from=")
+                || word.starts_with("--spec=") =>
+            {
+                break word.split_once('=')?.1;
+            }
+            "--" => {}
+            _ if word.starts_with('-') => {}
+            _ => break word,
+        }
+    };
+    Some((registry, without_version(registry, spec)?))
+}
+
+/// `@scope/name@1.2` is `@scope/name`, `name[extra]==1.2` is `name`; a path or an address is no package.
+fn without_version(registry: Registry, spec: &str) -> Option<String> {
+    if spec.contains(':') || spec.starts_with(['.', '/', '~']) {
+        return None;
+    }
+    let name = match registry {
+        Registry::Npm => {
+            let scope = usize::from(spec.starts_with('@'));
+            let end = spec.get(scope..)?.find('@').map_or(spec.len(), |at| at + scope);
+            spec.get(..end)?
+        }
+        Registry::PyPi => spec.split(['=', '<', '>', '~', '!', '[', ';', '@', ' ']).next()?,
+    };
+    (!name.is_empty()).then(|| name.to_owned())
 }
 
 /// One word where two could be read otherwise.
@@ -198,5 +263,30 @@ mod tests {
         let text = "A=1\nexport B='x=y'\n# C=1\n\nD\n e.f = g\n=h\n\"i\"=j\n";
         assert_eq!(text.lines().filter_map(variable).collect::<Vec<_>>(), ["A", "B", "e.f"]);
         assert_eq!(option("--name", "-x"), ["--name=-x"]);
+    }
+
+    #[test]
+    fn a_package_is_found_behind_its_manager() {
+        for (line, profile) in [
+            ("npx -y @modelcontextprotocol/server-filesystem /x", Some("filesystem")),
+            ("/usr/bin/npx --yes @modelcontextprotocol/server-memory@2026.8.31", Some("memory")),
+            ("npx -y --package=@modelcontextprotocol/server-memory mcp-server-memory", Some("memory")),
+            ("npx -p @modelcontextprotocol/server-memory mcp-server-memory", Some("memory")),
+            ("npm exec -- @modelcontextprotocol/server-everything", Some("everything")),
+            ("uvx mcp-server-git --repository /x", Some("git")),
+            ("uvx --python 3.12 mcp_server_time==2026.10.19", Some("time")),
+            ("uv tool run --from mcp-server-fetch[x]>=1 other", Some("fetch")),
+            ("pipx run --spec mcp-server-time x", Some("time")),
+            ("npx -y someone-elses-server-filesystem", None),
+            ("npx -y ./@modelcontextprotocol/server-filesystem", None),
+            ("npx -y github:modelcontextprotocol/server-filesystem", None),
+            ("uvx --from git+https://x/mcp-server-git mcp-server-git", None),
+            ("uvx @modelcontextprotocol/server-filesystem", None),
+            ("node @modelcontextprotocol/server-filesystem", None),
+            ("npx", None),
+        ] {
+            let words: Vec<String> = line.split(' ').map(str::to_owned).collect();
+            assert_eq!(made_for(&words), profile, "{line}");
+        }
     }
 }

@@ -6,7 +6,7 @@ use clap::Args;
 
 use crate::cli::client::apply::{Action, Change, Skipped, Touched, Work};
 use crate::cli::client::options::{self, Profiles};
-use crate::cli::client::{Refused, Shown, Whose, look, program, report};
+use crate::cli::client::{Refused, Shown, Whose, look, plain_name, program, report};
 use crate::cli::surroundings::Surroundings;
 use crate::cli::term::Terminal;
 use crate::clients::Format;
@@ -23,7 +23,7 @@ pub(super) struct WrapArgs {
     /// Only the servers of this name (repeatable)
     #[arg(long, value_name = "NAME")]
     only: Vec<String>,
-    /// The profile of all, or of one server (repeatable) [default: chosen when the server starts]
+    /// The profile of all, or of one server (repeatable) [default: the one that was made for the package, or chosen when the server starts]
     #[arg(long, value_name = "PROFILE|SERVER=PROFILE")]
     profile: Vec<String>,
     /// Change the files
@@ -44,7 +44,8 @@ pub(super) fn run(args: &WrapArgs, around: &Surroundings) -> Result<ExitCode, Re
     for config in &survey.configs {
         plan.file(config);
     }
-    let Plan { changes, skipped, .. } = plan;
+    let Plan { mut changes, skipped, .. } = plan;
+    tell_shared_names(&survey.configs, &mut changes);
     let has = |name: &str| {
         survey.configs.iter().flat_map(|config| &config.servers).any(|server| server.name == name)
     };
@@ -123,7 +124,7 @@ impl<'c> Plan<'_, 'c> {
         if let Some(why) = obstacle(&server.words, self.profiles.is_chosen(&server.name)) {
             return Err(why);
         }
-        options::of(config, server, self.profiles.of(&server.name))
+        options::of(config, server, self.profiles.of(server))
     }
 
     fn skip(&mut self, config: &'c Config, server: &Server, why: String, is_failure: bool) {
@@ -136,8 +137,8 @@ impl<'c> Plan<'_, 'c> {
 /// What to paste, as it is printed.
 fn by_hand(args: &WrapArgs, configs: &[Config], program: &str) -> Result<Vec<u8>, Refused> {
     let mut out = Vec::new();
+    let shown = Shown::of(configs)?;
     for config in configs.iter().filter(|config| config.place.format() == Format::Yaml) {
-        let shown = Shown::of([config])?;
         for server in config.servers.iter().filter(|it| args.only.is_empty() || args.only.contains(&it.name))
         {
             if let Some(paste) = paste(config, server, program, &options::by_default(server)) {
@@ -147,4 +148,28 @@ fn by_hand(args: &WrapArgs, configs: &[Config], program: &str) -> Result<Vec<u8>
         }
     }
     Ok(out)
+}
+
+/// Of two servers with one name the log says one thing, and what the first one says of its tools is held against the
+/// second: worth a word where they are not the same.
+fn tell_shared_names(configs: &[Config], changes: &mut [Change<'_>]) {
+    let own = |server: &Server| match &server.state {
+        State::Wrapped(wrapper) => (wrapper.name.clone().unwrap_or_default(), wrapper.words.clone()),
+        _ => (plain_name(&server.name), server.words.clone()),
+    };
+    let all: Vec<(String, Vec<String>)> =
+        configs.iter().flat_map(|config| &config.servers).map(own).collect();
+    for change in changes {
+        for touched in &change.servers {
+            let Some(server) = change.config.servers.iter().find(|it| it.path == touched.path) else {
+                continue;
+            };
+            let (name, words) = own(server);
+            if all.iter().any(|(other, others)| *other == name && !others.is_empty() && *others != words) {
+                let note = "another server of this name starts something else, and they share a name in the log and \
+                            their pins: give one of them another --name there";
+                change.notes.push(format!("\"{}\": {note}", touched.name));
+            }
+        }
+    }
 }
