@@ -12,9 +12,13 @@
 #   npm/client/node_modules    @modelcontextprotocol/client  (the one of both eras)
 #   npm/clients/node_modules   what reads clients' configurations: Claude Code, Codex, Gemini CLI, opencode, and two parsers
 #   npm/browser/node_modules   playwright-core, which drives the Chromium of Debian's package
+#   npm/kubernetes/node_modules  kubernetes-mcp-server, and its program for Linux on x86-64
+#   npm/playwright/node_modules  @playwright/mcp, which drives the Chromium of Debian's package
+#   npm/context7/node_modules  @upstash/context7-mcp
 #   python/client              venv with mcp
 #   python/servers             venv with mcp-server-git and mcp-server-time
 #   python/earlier             venv with the mcp-server-git of the year before
+#   python/sqlite              venv with mcp-server-sqlite, which wants mcp below 2
 #   python/fetch               venv with mcp-server-fetch, and what its readabilipy has node do
 #   json-schema-suite          the official JSON-Schema-Test-Suite
 #   python/network             venv with requests and httpx
@@ -184,13 +188,14 @@ fi
 # Only what this script makes: the folder's name comes from outside.
 rm -rf "$peers/stamp" "$peers/npm" "$peers/python" "$peers/json-schema-suite"
 mkdir -p "$peers"
-for tree in servers earlier sdk client clients browser; do
+for tree in servers earlier sdk client clients browser kubernetes playwright context7; do
     npm_tree "$tree" "$peers/npm/$tree"
 done
 python_tree client constraints.txt mcp
 python_tree servers constraints.txt mcp-server-git mcp-server-time
 python_tree earlier earlier.txt mcp-server-git
 python_tree fetch fetch.txt mcp-server-fetch
+python_tree sqlite sqlite.txt mcp-server-sqlite
 # readabilipy runs `npm install` in its own folder when it is first used; this is what that would leave, pinned.
 npm_tree readability "$peers/npm/readability"
 for folder in "$peers"/python/fetch/lib/python3.*/site-packages/readabilipy/javascript; do

@@ -15,6 +15,8 @@ mod floods;
 mod kernel;
 #[path = "refusals/profiles.rs"]
 mod profiles;
+#[path = "refusals/workspace.rs"]
+mod workspace;
 
 use std::path::Path;
 use std::process::Command;

@@ -139,8 +139,13 @@ fn prepare(args: RunArgs, around: &Surroundings, client: Option<String>) -> Resu
     }
     refuse_shell(&command, &policy)?;
     let home = (policy.process.home == Home::Private).then_some(lasting);
-    let folders = Folders::make(&around.directories.tmp(), &id, home.as_deref())
+    let mut folders = Folders::make(&around.directories.tmp(), &id, home.as_deref())
         .map_err(|error| Refused::new(exit::NOT_SET_UP, error.to_string(), None))?;
+    if policy.process.nested_seccomp
+        && let Err(error) = folders.shorten(&around.directories.runtime)
+    {
+        diagnostic::note(&format!("TMPDIR keeps its long name: {error}"));
+    }
     let environment = server_environment(&args, &command, &policy, &folders)?;
     Ok(Request {
         context: explanations(around, &policy, args.audit_dir.as_deref()),
@@ -308,7 +313,7 @@ fn server_environment(
     let fixed = variables::Fixed {
         home: folders.home().to_owned(),
         lasting: policy.process.home == Home::Private,
-        tmpdir: folders.tmp().to_owned(),
+        tmpdir: folders.tmpdir().to_owned(),
         path_first: command.path_first.clone(),
     };
     let compiled = variables::compile(std::env::vars_os(), &policy.process.env, &args.pass_env, &fixed)

@@ -82,6 +82,8 @@ pub struct Settings {
     pub network: Option<Arc<network::Broker>>,
     /// Whether the profile has hosts.
     pub has_network: bool,
+    /// `process.nested_seccomp`: browsers hold a descriptor of `/proc` itself, and find by it what is theirs; it can be listed.
+    pub lists_proc: bool,
     /// Written before the server's first program runs: `session.start`.
     pub first: Box<dyn FnOnce() -> Result<(), Unwritable> + Send>,
 }
@@ -125,6 +127,7 @@ pub struct Broker {
     waiting: Arc<AtomicUsize>,
     network: Option<Arc<network::Broker>>,
     has_network: bool,
+    lists_proc: bool,
     /// Calls that wait for an address, each on a thread of its own.
     connecting: Arc<AtomicU32>,
     /// The real `/etc/resolv.conf` and `/etc/hosts`, wherever links lead.
@@ -198,6 +201,7 @@ impl Broker {
             waiting: Arc::default(),
             network: settings.network,
             has_network: settings.has_network,
+            lists_proc: settings.lists_proc,
             connecting: Arc::default(),
             own_files: injected::Files::find(),
         })

@@ -20,6 +20,7 @@ use crate::sys::seccomp::Notification;
 use crate::sys::{errno, memory};
 
 use std::os::fd::AsFd;
+use std::path::Path;
 
 /// `struct open_how` of the first version; longer ones must be zero beyond it.
 const OPEN_HOW: usize = 24;
@@ -384,7 +385,10 @@ impl Broker {
         let Found::Proc { fd } = &place.found else { return Reply::errno(libc::EACCES) };
         let kind = demand_of(request, request.lists()).kind;
         let changes = request.writes() || request.creates() || request.truncates();
-        let served = !changes && self.may_serve(&place);
+        // Listing /proc tells the numbers of processes, which stat(2) tells one by one anyway; what is opened below it is
+        // judged like everything there, and Landlock has no rule for it.
+        let root = self.lists_proc && place.path == Path::new(procfs::ROOT);
+        let served = !changes && (root || self.may_serve(&place));
         if !served {
             let why = "a rule on /proc would show every process of the user; only what a process needs of itself \
                        and of the machine is served";

@@ -20,6 +20,9 @@ use crate::sys::path::{self, Follow, Stat};
 use crate::sys::seccomp::Notification;
 use crate::sys::{errno, tree};
 
+/// `/proc` itself.
+pub(super) const ROOT: &str = "/proc";
+
 /// The inode of `/proc` itself (`PROC_ROOT_INO`).
 const PROC_ROOT: u64 = 1;
 
@@ -222,7 +225,7 @@ impl Walk<'_> {
     /// Links below `/proc/PID` whose text is not where they lead.
     fn is_magic(&self, name: &[u8]) -> Result<bool, Stop> {
         let here = path::path_of(self.at.as_fd()).map_err(natural)?;
-        if here == Path::new("/proc") {
+        if here == Path::new(ROOT) {
             return Ok(false);
         }
         let folder = here.file_name().map(OsStrExt::as_bytes).unwrap_or_default();

@@ -29,9 +29,12 @@ const MADE_FOR: &[(Registry, &str, &str)] = &[
     (Registry::Npm, "@modelcontextprotocol/server-filesystem", "filesystem"),
     (Registry::Npm, "@modelcontextprotocol/server-memory", "memory"),
     (Registry::Npm, "@modelcontextprotocol/server-sequential-thinking", "sequential-thinking"),
+    (Registry::Npm, "@playwright/mcp", "playwright"),
     (Registry::Npm, "@upstash/context7-mcp", "context7"),
+    (Registry::Npm, "kubernetes-mcp-server", "kubernetes"),
     (Registry::PyPi, "mcp-server-fetch", "fetch"),
     (Registry::PyPi, "mcp-server-git", "git"),
+    (Registry::PyPi, "mcp-server-sqlite", "sqlite"),
     (Registry::PyPi, "mcp-server-time", "time"),
 ];
 
@@ -44,6 +47,13 @@ pub(crate) fn for_package(registry: Registry, name: &str) -> Option<&'static str
     };
     let found = MADE_FOR.iter().find(|(of, package, _)| *of == registry && *package == normal);
     found.map(|(_, _, profile)| *profile)
+}
+
+/// The packages that a profile was made for.
+#[cfg(test)]
+pub(crate) fn made_for(profile: &str) -> impl Iterator<Item = (Registry, &'static str)> {
+    let found = MADE_FOR.iter().filter(move |(_, _, of)| *of == profile);
+    found.map(|(registry, package, _)| (*registry, *package))
 }
 
 /// A package for which there is a shipped profile.

@@ -57,7 +57,7 @@ fn count(number: usize) -> u32 {
 pub(super) fn find(asked: &str, env: Environment, dirs: &Directories) -> Result<Source, Problem> {
     let here = Origin::command_line();
     if !is_explicit(asked) && (!asked.contains('/') || is_name(asked)) {
-        match named(asked, env, dirs, &here) {
+        match named(asked, env, dirs, &here, None) {
             Err(_) if asked.contains('/') && Path::new(asked).exists() => {}
             found => return found,
         }
@@ -93,7 +93,7 @@ pub(super) fn extended(
     dirs: &Directories,
 ) -> Result<Source, Problem> {
     if !entry.ends_with(".toml") {
-        return named(entry, env, dirs, at);
+        return named(entry, env, dirs, at, Some(&by.id));
     }
     let relative = Path::new(entry);
     if !relative.components().all(|part| matches!(part, Component::Normal(_) | Component::CurDir)) {
@@ -111,29 +111,36 @@ pub(super) fn extended(
     read(&path, path.display().to_string(), stem, at)
 }
 
-/// The user's profile of that name, with the environment's own file first; then the shipped one.
-fn named(name: &str, env: Environment, dirs: &Directories, at: &Origin) -> Result<Source, Problem> {
+/// The user's profile of that name, with the environment's own file first; then the shipped one, likewise. A file that
+/// extends its own name means what it takes the place of: the next in this order (`by` is its id).
+fn named(
+    name: &str,
+    env: Environment,
+    dirs: &Directories,
+    at: &Origin,
+    by: Option<&Path>,
+) -> Result<Source, Problem> {
     if !is_name(name) {
         let help = "a name is made of letters, digits, `-`, `_`, `.` and `/`; no part of it is `.` or `..`";
         return Err(Problem::new(at.clone(), format!("`{name}` is not a profile's name")).help(help));
     }
     let folder = dirs.profiles();
-    for file in [format!("{name}.{}.toml", env.as_str()), format!("{name}.toml")] {
-        let path = folder.join(&file);
-        if path.symlink_metadata().is_ok() {
-            inside(&folder, Path::new(&file), at)?;
+    let files = candidates(name, env, &folder);
+    let own = by.and_then(|by| files.iter().position(|file| file.id() == by));
+    // The last of its name that extends itself is a circle of one, and reported as such.
+    let first = own.map_or(0, |own| (own + 1).min(files.len() - 1));
+    match files.get(first) {
+        Some(Candidate::User { file, .. }) => {
+            inside(&folder, file, at)?;
+            let path = folder.join(file);
             return read(&path, path.display().to_string(), name.to_owned(), at);
         }
-    }
-    if let Some(shipped) = shipped::get(name) {
-        let file = format!("<shipped>/{name}.toml");
-        return Ok(Source {
-            id: PathBuf::from(&file),
-            file,
-            folder: None,
-            name: name.to_owned(),
-            text: shipped.text.to_owned(),
-        });
+        Some(Candidate::Shipped(file, text)) => {
+            let id = PathBuf::from(file);
+            let (file, name, text) = (file.clone(), name.to_owned(), (*text).to_owned());
+            return Ok(Source { id, file, folder: None, name, text });
+        }
+        None => {}
     }
     let problem = Problem::new(at.clone(), format!("there is no profile `{name}`"));
     let users = available(dirs);
@@ -145,6 +152,35 @@ fn named(name: &str, env: Environment, dirs: &Directories, at: &Origin) -> Resul
             folder.join(format!("{name}.toml")).display()
         )),
     })
+}
+
+/// A file that a name can mean.
+enum Candidate {
+    /// One of the user's, below the profiles folder.
+    User { folder: PathBuf, file: PathBuf },
+    /// One that is embedded: as origins show it, and its text.
+    Shipped(String, &'static str),
+}
+
+impl Candidate {
+    /// As [`Source::id`].
+    fn id(&self) -> PathBuf {
+        match self {
+            Candidate::User { folder, file } => {
+                let path = folder.join(file);
+                place::follow(&path).map_or(path, |followed| followed.path)
+            }
+            Candidate::Shipped(file, _) => PathBuf::from(file),
+        }
+    }
+}
+
+/// What a name can mean, in the order of search.
+fn candidates(name: &str, env: Environment, folder: &Path) -> Vec<Candidate> {
+    let own = [format!("{name}.{}.toml", env.as_str()), format!("{name}.toml")];
+    let users = own.into_iter().filter(|file| folder.join(file).symlink_metadata().is_ok());
+    let users = users.map(|file| Candidate::User { folder: folder.to_owned(), file: file.into() });
+    users.chain(shipped::files(name, env).map(|(file, text)| Candidate::Shipped(file, text))).collect()
 }
 
 /// Whether this can be a profile's name.

@@ -3,8 +3,10 @@
 //! A session's folder is locked while the session lives (`flock(2)`) and removed with it; what a crash left behind
 //! is swept by the next start. Names in it come from the server: removal never follows a link.
 
+use std::ffi::OsStr;
 use std::fs::{self, File, OpenOptions, Permissions};
 use std::io;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -12,6 +14,8 @@ use std::time::Duration;
 use nix::fcntl::{Flock, FlockArg};
 use sha2::{Digest, Sha256};
 
+/// The folder of second names, in the runtime folder.
+const LINKS: &str = "t";
 /// A folder younger than this may belong to a session that has not locked it yet.
 const FRESH: Duration = Duration::from_secs(10);
 
@@ -20,6 +24,8 @@ const FRESH: Duration = Duration::from_secs(10);
 pub struct Folders {
     tmp: PathBuf,
     home: PathBuf,
+    /// Another name of `tmp`, a shorter one.
+    short: Option<PathBuf>,
     _lock: Flock<File>,
 }
 
@@ -47,7 +53,32 @@ impl Folders {
         let lock = lock(&own).map_err(failed(&own))?;
         let home = lasting.map_or_else(|| own.join("home"), Path::to_owned);
         private_folder(&home).map_err(failed(&home))?;
-        Ok(Folders { tmp: own, home, _lock: lock })
+        Ok(Folders { tmp: own, home, short: None, _lock: lock })
+    }
+
+    /// Gives TMPDIR a second name in `runtime`, where that is shorter: a socket's path has 107 bytes at most (`unix(7)`),
+    /// and browsers put one below two folders of their own. The name is a link that only we can change.
+    ///
+    /// # Errors
+    /// It could not be made; the server has the long name then.
+    pub fn shorten(&mut self, runtime: &Path) -> io::Result<()> {
+        let folder = runtime.join(LINKS);
+        let session = self.tmp.file_name().unwrap_or_default().as_encoded_bytes();
+        let name = OsStr::from_bytes(&session[session.len().saturating_sub(8)..]);
+        let link = folder.join(name);
+        if link.as_os_str().len() >= self.tmp.as_os_str().len() {
+            return Ok(());
+        }
+        private_folder(&folder)?;
+        sweep_links(&folder);
+        std::os::unix::fs::symlink(&self.tmp, &link)?;
+        self.short = Some(link);
+        Ok(())
+    }
+
+    /// TMPDIR as the server is told it.
+    pub fn tmpdir(&self) -> &Path {
+        self.short.as_deref().unwrap_or(&self.tmp)
     }
 
     /// TMPDIR.
@@ -63,6 +94,9 @@ impl Folders {
 
 impl Drop for Folders {
     fn drop(&mut self) {
+        if let Some(link) = &self.short {
+            let _ = fs::remove_file(link);
+        }
         if let Err(error) = remove(&self.tmp) {
             tracing::debug!(path = %self.tmp.display(), %error, "a session's folder could not be removed");
         }
@@ -114,6 +148,16 @@ fn sweep(tmp: &Path) {
     }
 }
 
+/// Removes the names of folders that are gone.
+fn sweep_links(folder: &Path) {
+    let Ok(entries) = fs::read_dir(folder) else { return };
+    for path in entries.flatten().map(|entry| entry.path()) {
+        if path.is_symlink() && !path.exists() {
+            let _ = fs::remove_file(path);
+        }
+    }
+}
+
 /// Removes a tree in which the server may have closed folders to us.
 fn remove(folder: &Path) -> io::Result<()> {
     match fs::remove_dir_all(folder) {
@@ -157,6 +201,28 @@ mod tests {
         drop(folders);
         assert_eq!(fs::read_dir(&tmp).unwrap().count(), 0);
         assert!(outside.join("kept").exists());
+    }
+
+    #[test]
+    fn a_second_name_is_shorter_and_goes_with_the_session() {
+        let root = tempfile::tempdir().unwrap();
+        let tmp = root.path().join("a/long/way/to/the/folder/of/all/sessions");
+        let runtime = root.path().join("r");
+        let mut folders = Folders::make(&tmp, "01M8FQKBJME50N2SGBR6FZJNYY", None).unwrap();
+        assert_eq!(folders.tmpdir(), folders.tmp());
+        folders.shorten(&runtime).unwrap();
+        assert_eq!(folders.tmpdir(), runtime.join("t/R6FZJNYY"));
+        assert_eq!(folders.tmpdir().canonicalize().unwrap(), folders.tmp().canonicalize().unwrap());
+        drop(folders);
+        assert_eq!(fs::read_dir(runtime.join("t")).unwrap().count(), 0);
+        // What a crash left is swept by the next; a name that would be longer is none.
+        std::os::unix::fs::symlink(tmp.join("gone"), runtime.join("t/left")).unwrap();
+        let mut folders = Folders::make(&tmp, "two", None).unwrap();
+        folders.shorten(&runtime).unwrap();
+        assert!(!runtime.join("t/left").is_symlink());
+        let mut near = Folders::make(&root.path().join("t"), "x", None).unwrap();
+        near.shorten(&tmp).unwrap();
+        assert_eq!(near.tmpdir(), near.tmp());
     }
 
     #[test]

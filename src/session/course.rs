@@ -234,6 +234,7 @@ impl<'a> Course<'a> {
             hold_forks: Arc::clone(&self.hold_forks),
             network: self.network.clone(),
             has_network: !self.request.policy.network.is_empty(),
+            lists_proc: self.request.policy.process.nested_seccomp,
             first: Box::new(move || {
                 emitter.emit(&Event::SessionStart(Box::new(started)))?;
                 // A session that no longer listens is ending.

@@ -26,6 +26,27 @@ fn a_profile_that_extends_itself_is_a_circle() {
 }
 
 #[test]
+fn a_file_that_extends_its_own_name_means_what_it_takes_the_place_of() {
+    let mut user = User::new();
+    user.program("bin/git", "\x7fELF");
+    user.program("bin/python3", "\x7fELF");
+    user.dir("lib");
+    user.profile("git.prod", "extends = [\"git\"]\n[limits]\nprocesses = 5");
+    let files = |user: &User| -> Vec<String> {
+        let resolved = user.resolve("git").unwrap();
+        resolved.files.iter().map(|part| part.file.replace(user.root.to_str().unwrap(), "$ROOT")).collect()
+    };
+    let shipped = ["<shipped>/base.toml", "<shipped>/runtime/python.toml", "<shipped>/git.toml"];
+    let mine = "$ROOT/config/profiles/git.prod.toml";
+    assert_eq!(files(&user), [&shipped[..], &["<shipped>/git.prod.toml", mine]].concat());
+    user.profile("git", "extends = [\"git\"]\n[limits]\nopen_files = 9");
+    let plain = "$ROOT/config/profiles/git.toml";
+    assert_eq!(files(&user), [&shipped[..], &["<shipped>/git.prod.toml", plain, mine]].concat());
+    user.environment = Environment::Dev;
+    assert_eq!(files(&user), [&shipped[..], &["<shipped>/git.dev.toml", plain]].concat());
+}
+
+#[test]
 fn names_and_files_never_lead_out_of_their_folder() {
     let user = User::new();
     user.file("outside.toml", "version = 1\n");

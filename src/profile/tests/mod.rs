@@ -4,6 +4,7 @@ mod composition;
 mod difference;
 mod grants;
 mod json_schema;
+mod pages;
 mod refused;
 mod reports;
 mod repository;

