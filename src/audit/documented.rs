@@ -76,6 +76,26 @@ fn session_events() -> Vec<Event> {
             rusage,
         }),
         Event::AuditDegraded(AuditDegraded { reason: String::new(), count: 1 }),
+        Event::ProofAttack(Box::new(ProofAttack {
+            attack: String::new(),
+            what: String::new(),
+            unconfined: String::new(),
+            confined: String::new(),
+            outcome: ProofOutcome::Blocked,
+            layer: None,
+            reason: None,
+            recorded: None,
+            allowed_by: None,
+            detail: None,
+        })),
+        Event::ProofResult(ProofResult {
+            ok: true,
+            blocked: 1,
+            open: 0,
+            allowed: 0,
+            unproven: 0,
+            unclear: 0,
+        }),
     ]
 }
 

@@ -1,10 +1,11 @@
 //! `caponier doctor`: what this kernel, and whatever we run in, let us hold, and what each missing thing costs.
 //!
 //! Each line was tried, with the rights that a run has, and never derived from a version number. Exit status: 0; 1 where
-//! nothing could be run here.
+//! nothing could be run here, or not under the profile that was named. `--prove` is [`crate::cli::prove`]'s.
 
 mod costs;
 mod machine;
+mod named;
 
 use std::io::{IsTerminal as _, Write as _};
 use std::process::ExitCode;
@@ -15,7 +16,10 @@ use serde::Serialize;
 use crate::cli::diagnostic::{self, Style};
 use crate::cli::doctor::costs::Missing;
 use crate::cli::doctor::machine::Machine;
-use crate::policy::MIN_LANDLOCK_ABI;
+use crate::cli::doctor::named::Named;
+use crate::cli::profile::environment;
+use crate::cli::prove;
+use crate::policy::{Environment, MIN_LANDLOCK_ABI};
 use crate::sandbox::support::{self, Support};
 use crate::session;
 use crate::sys::process::{self, Fork};
@@ -28,6 +32,15 @@ const YAMA: &str = "/proc/sys/kernel/yama/ptrace_scope";
 /// `caponier doctor`.
 #[derive(Debug, Args)]
 pub struct DoctorArgs {
+    /// Run the attacks that belong to the profile, and tell which were blocked, and by whom
+    #[arg(long)]
+    prove: bool,
+    /// A profile's name, or a file [default with --prove: base]
+    #[arg(long, value_name = "NAME|FILE")]
+    profile: Option<String>,
+    /// Which environment's files are meant: dev or prod
+    #[arg(long, value_name = "ENV", default_value = "prod", value_parser = environment)]
+    env: Environment,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -52,6 +65,9 @@ struct Report {
     machine: Machine,
     /// What is not there, and what that costs.
     missing: Vec<Missing>,
+    /// The profile that was named.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    profile: Option<Named>,
 }
 
 #[derive(Debug, Serialize)]
@@ -90,11 +106,23 @@ impl From<Result<(), String>> for Found {
 
 /// Runs `caponier doctor`.
 pub fn run(args: &DoctorArgs) -> ExitCode {
-    let report = look();
+    let named = args.profile.as_deref();
+    if args.prove {
+        let profile = named.unwrap_or(prove::DEFAULT);
+        return prove::run(&prove::Proving { profile, environment: args.env, json: args.json });
+    }
+    let mut report = look();
+    if let Some(name) = named {
+        match Named::look(name, args.env, &report) {
+            Ok(found) => report.profile = Some(found),
+            Err(refused) => return refused.tell(),
+        }
+    }
+    let good = report.can_run && report.profile.as_ref().is_none_or(|named| named.can_run);
     let text = if args.json { json(&report) } else { text(&report) };
     match std::io::stdout().lock().write_all(text.as_bytes()) {
         Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => ExitCode::FAILURE,
-        _ => ExitCode::from(u8::from(!report.can_run)),
+        _ => ExitCode::from(u8::from(!good)),
     }
 }
 
@@ -130,6 +158,7 @@ fn look() -> Report {
         yama_ptrace_scope: read(YAMA).and_then(|text| text.parse().ok()),
         machine,
         missing: Vec::new(),
+        profile: None,
     };
     report.missing = costs::of(&report);
     report
@@ -225,6 +254,13 @@ fn text(report: &Report) -> String {
         let (what, costs) = (diagnostic::escape(&missing.what), diagnostic::escape(&missing.costs));
         lines.push_str(&format!("{} {what}: {costs}\n", style.paint("missing", 33)));
     }
+    if let Some(named) = &report.profile {
+        lines.push_str(&line(named.can_run, "profile", named.sentence()));
+        for degraded in &named.degraded {
+            let degraded = diagnostic::escape(degraded);
+            lines.push_str(&format!("{} {degraded}\n", style.paint("degraded", 33)));
+        }
+    }
     lines
 }
 
@@ -256,6 +292,7 @@ mod tests {
                 user_namespaces: shut(),
             },
             missing: Vec::new(),
+            profile: None,
         };
         report.missing = costs::of(&report);
         report

@@ -186,8 +186,27 @@ const LESSONS: &[Lesson] = &[
     },
     Lesson {
         command: "doctor",
-        examples: &[("caponier doctor", "what can this kernel enforce?")],
-        statuses: &[("0", "servers can be run here"), ("1", "nothing can be run here")],
+        examples: &[
+            ("caponier doctor", "what can this kernel enforce?"),
+            ("caponier doctor --profile git", "can this profile be held here?"),
+            (
+                "caponier doctor --prove --profile git",
+                "attack it, here and now: what held, and what did not?",
+            ),
+            ("caponier doctor --prove --profile ./my.toml --json", "the same for a program"),
+        ],
+        statuses: &[
+            (
+                "0",
+                "servers can be run here; with --prove: something is blocked, and nothing is open or unclear",
+            ),
+            (
+                "1",
+                "nothing can be run here, or not under the profile; with --prove: something is open or unclear",
+            ),
+            WRONG_PROFILE,
+            ("125", "with --prove: the pen could not be set up"),
+        ],
     },
     Lesson {
         command: "learn",

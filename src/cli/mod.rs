@@ -12,6 +12,7 @@ pub mod exit;
 pub mod learn;
 mod manual;
 pub mod profile;
+mod prove;
 pub mod ps;
 pub mod run;
 pub mod server;
@@ -47,8 +48,11 @@ enum Command {
     /// The server of the demo
     #[command(name = demo::SERVER, hide = true)]
     DemoServer(demo::server::ServerArgs),
-    /// Tell what this kernel and container allow
+    /// Tell what this kernel and container allow; with --prove, attack a profile and tell what held
     Doctor(doctor::DoctorArgs),
+    /// The attacks of the doctor
+    #[command(name = prove::attacker::ATTACKER, hide = true)]
+    DoctorAttacker(prove::attacker::AttackerArgs),
     /// Work with profiles
     Profile(profile::ProfileArgs),
     /// Propose a profile from what recorded sessions did
@@ -88,6 +92,7 @@ pub fn main() -> ExitCode {
         Command::Demo(args) => demo::run(&args),
         Command::DemoServer(args) => demo::server::run(&args),
         Command::Doctor(args) => doctor::run(&args),
+        Command::DoctorAttacker(args) => prove::attacker::run(&args),
         Command::Profile(args) => around(|around| profile::run(args, around)),
         Command::Learn(args) => around(|around| learn::run(&args, around)),
         Command::Audit(args) => around(|around| audit::run(&args, around)),

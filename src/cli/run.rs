@@ -10,6 +10,7 @@ use crate::audit;
 use crate::cli::diagnostic::{self, Style, escape};
 use crate::cli::exit;
 use crate::cli::profile::environment;
+use crate::cli::prove::verdict;
 use crate::cli::surroundings::Surroundings;
 use crate::event::Cause;
 use crate::notify;
@@ -61,6 +62,9 @@ pub struct RunArgs {
     /// Where the log goes [default: the audit folder of the state folder]
     #[arg(long, value_name = "DIR")]
     audit_dir: Option<PathBuf>,
+    /// A folder through which `doctor --prove` has the last word in the log
+    #[arg(long, value_name = "DIR", hide = true)]
+    proof: Option<PathBuf>,
     /// The server's command; everything after -- is passed on byte for byte
     #[arg(last = true, required = true, value_name = "CMD")]
     command: Vec<OsString>,
@@ -149,6 +153,7 @@ fn prepare(args: RunArgs, around: &Surroundings, client: Option<String>) -> Resu
     let environment = server_environment(&args, &command, &policy, &folders)?;
     Ok(Request {
         context: explanations(around, &policy, args.audit_dir.as_deref()),
+        epilogue: args.proof.clone().map(|dir| verdict::epilogue(dir, id.clone())),
         flags: added(&args),
         locked: lock.is_some(),
         repository,

@@ -7,6 +7,7 @@ mod activity;
 mod emitter;
 mod journal;
 mod lifecycle;
+mod proof;
 pub(crate) mod redact;
 mod requests;
 
@@ -23,6 +24,7 @@ pub use crate::event::emitter::{Emitter, Sink, Unwritable};
 pub use crate::event::lifecycle::{
     Cause, Enforced, ProcessExit, ProcessStart, RepositoryFile, SessionEnd, SessionExe, SessionStart,
 };
+pub use crate::event::proof::{Proof, ProofAttack, ProofOutcome, ProofResult};
 pub use crate::event::redact::{Redact, WINDOW};
 pub use crate::event::requests::{RequestEnd, RequestStart};
 pub use crate::policy::ending::{Rusage, Status};
@@ -74,6 +76,10 @@ pub enum Event {
     StdoutNoise(StdoutNoise),
     /// `stderr.line`: a line of the server's stderr, where the profile asks for it.
     StderrLine(StderrLine),
+    /// `proof.attack`: what became of one attack of `doctor --prove`.
+    ProofAttack(Box<ProofAttack>),
+    /// `proof.result`: what became of all of them.
+    ProofResult(ProofResult),
     /// `audit.degraded`.
     AuditDegraded(AuditDegraded),
     /// `audit.lost`.
@@ -114,6 +120,8 @@ impl Event {
             Event::RequestEnd(_) => "request.end",
             Event::StdoutNoise(_) => "stdout.noise",
             Event::StderrLine(_) => "stderr.line",
+            Event::ProofAttack(_) => "proof.attack",
+            Event::ProofResult(_) => "proof.result",
             Event::AuditDegraded(_) => "audit.degraded",
             Event::AuditLost(_) => "audit.lost",
         }

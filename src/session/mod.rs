@@ -70,7 +70,12 @@ pub struct Request {
     pub client: Option<String>,
     /// What explains denials.
     pub context: notify::Context,
+    /// Has the last word in the log before `session.end`, when nothing of the tree is left.
+    pub epilogue: Option<Epilogue>,
 }
+
+/// See [`Request::epilogue`].
+pub type Epilogue = Box<dyn FnOnce(&Emitter)>;
 
 /// What a run under `--observe` is compared with.
 #[derive(Debug)]
@@ -131,7 +136,8 @@ pub fn give_up_capabilities() -> Result<(), Error> {
 ///
 /// # Errors
 /// Nothing was started. What goes wrong later is part of the [`Outcome`].
-pub fn run(mut init: Init, request: Request) -> Result<Outcome, Error> {
+pub fn run(mut init: Init, mut request: Request) -> Result<Outcome, Error> {
+    let epilogue = request.epilogue.take();
     let assembly = assemble::assemble(&request)?;
     let writer = Arc::new(Writer::open(&LogSettings {
         dir: request.audit_dir.clone(),
@@ -168,6 +174,9 @@ pub fn run(mut init: Init, request: Request) -> Result<Outcome, Error> {
     let _ = emitter.flush();
     if let Some(exe) = digest.late(&request.command.target) {
         let _ = emitter.emit(&crate::event::Event::SessionExe(exe));
+    }
+    if let Some(epilogue) = epilogue {
+        epilogue(&emitter);
     }
     let ending = Ending { status: ended.status, cause: ended.cause, rusage: ended.rusage };
     if let Err(unwritable) = writer.finish(&ending) {

@@ -10,6 +10,7 @@ compile_error!("caponier knows the system calls of Linux on x86-64 only");
 pub mod descriptor;
 pub mod diag;
 pub mod errno;
+pub mod hostile;
 pub mod landlock;
 pub mod lookup;
 pub mod memory;

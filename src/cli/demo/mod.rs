@@ -4,7 +4,7 @@
 //! works on a copy of its own of everything that it could break. Everything is in one private folder; the user's own
 //! home, settings and log are not touched, and nothing leaves the machine.
 
-mod attacks;
+pub(in crate::cli) mod attacks;
 mod client;
 mod daemon;
 mod home;

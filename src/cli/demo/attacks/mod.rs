@@ -19,7 +19,7 @@ use serde_json::{Value, json};
 
 use crate::policy::reason::Reason;
 
-pub(in crate::cli::demo) use crate::cli::demo::attacks::programs::plant;
+pub(in crate::cli) use crate::cli::demo::attacks::programs::{exit_zero, plant};
 
 /// What there is to attack. The client tells the server of it: a real one would look for it.
 #[derive(Debug, Clone, Serialize, Deserialize)]

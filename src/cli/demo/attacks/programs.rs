@@ -58,13 +58,13 @@ fn run(command: &mut Command) -> io::Result<String> {
 ///
 /// # Errors
 /// As `open(2)` and `write(2)`.
-pub(in crate::cli::demo) fn plant(path: &Path) -> io::Result<()> {
+pub(in crate::cli) fn plant(path: &Path) -> io::Result<()> {
     let mut file = OpenOptions::new().create_new(true).write(true).mode(0o755).open(path)?;
     file.write_all(&exit_zero())
 }
 
 /// An ELF executable for x86-64 (`elf(5)`): one header, one segment, `exit(0)`.
-fn exit_zero() -> Vec<u8> {
+pub(in crate::cli) fn exit_zero() -> Vec<u8> {
     const BASE: u64 = 0x40_0000;
     const HEADERS: u64 = 64 + 56;
     // xor edi, edi; mov eax, 60; syscall
