@@ -78,6 +78,7 @@ fn tell(shared: &Shared, server: &str, note: &Note) {
         Note::Changed { change, findings, held, .. } => {
             (subject(change.kind, &change.name), findings, told(server, change, *held))
         }
+        Note::Untold { .. } => return,
         Note::Full { kind } => {
             let line = format!("more {}s than are pinned; those beyond are not compared later", kind.noun());
             return shared.stderr.note(&line);

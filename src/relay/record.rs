@@ -232,6 +232,10 @@ impl Recorder {
                     findings: names(findings),
                 }))
             }
+            Note::Untold { count } => {
+                let reason = "changes of definitions, beyond those that are told one by one".to_owned();
+                Event::AuditLost(AuditLost { reason, count: *count })
+            }
             Note::Full { kind } => {
                 let reason = format!("more {}s than are pinned; those beyond have no line", kind.noun());
                 Event::AuditDegraded(AuditDegraded { reason, count: 1 })

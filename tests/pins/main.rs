@@ -7,6 +7,7 @@
 mod offers;
 #[path = "../interop/peers.rs"]
 mod peers;
+mod real;
 mod scene;
 #[path = "../gate/session.rs"]
 mod session;

@@ -135,9 +135,12 @@ impl Gate {
     /// What is asked about a task. One that is not known is held to what holds for every tool.
     pub(super) fn task(&self, invocation: &Invocation<'_>, result: bool) -> Asked {
         let id = invocation.params.task_id;
-        let tool = self.tasks.get(id).map_or(OTHER_TASK, |task| &task.tool);
-        let task = id.and_then(Raw::string).unwrap_or_default().into();
-        Asked::Task { tool: tool.to_owned(), task, result }
+        // Of one that is not known nothing is kept: its id may be of any length.
+        let (tool, task) = match (self.tasks.get(id), id.and_then(Raw::string)) {
+            (Some(task), Some(id)) => (task.tool.clone(), (*id).into()),
+            _ => (OTHER_TASK.to_owned(), "".into()),
+        };
+        Asked::Task { tool, task, result }
     }
 
     /// The tasks that are too late at `now`, and not over, as far as is known.

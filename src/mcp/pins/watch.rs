@@ -21,6 +21,9 @@ const MAX_BYTES: usize = 4 << 20;
 /// Most changes of a session that are kept track of, tools apart.
 const MAX_CHANGES: usize = 2_000;
 
+/// Most changes that the log is told of in a session, one by one.
+const MAX_TOLD: usize = 10_000;
+
 /// What the log is told.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Note {
@@ -51,6 +54,11 @@ pub enum Note {
         /// The kind.
         kind: Kind,
     },
+    /// More changes than are told one by one.
+    Untold {
+        /// How many since the last time.
+        count: u64,
+    },
 }
 
 /// The watch of one session.
@@ -66,6 +74,7 @@ pub struct Watch {
     /// How many of a kind are pinned, and their bytes.
     room: BTreeMap<Kind, (usize, usize)>,
     told: HashSet<(Kind, String, String)>,
+    untold: u64,
     full: BTreeSet<Kind>,
     notes: Vec<Note>,
     /// Something is to be written.
@@ -84,6 +93,7 @@ impl Watch {
             looked: BTreeSet::new(),
             room: BTreeMap::new(),
             told: HashSet::new(),
+            untold: 0,
             full: BTreeSet::new(),
             notes: Vec::new(),
             dirty: false,
@@ -123,7 +133,7 @@ impl Watch {
         }
         let held = self.enforce && change.class.needs_approval();
         let sha256 = value.sha256();
-        if self.told.insert((kind, name.to_owned(), sha256.clone())) {
+        if self.is_news(kind, name, &sha256) {
             let findings = findings(&value);
             self.notes.push(Note::Changed { change: change.clone(), sha256, findings, held });
         }
@@ -155,6 +165,17 @@ impl Watch {
         self.known.pinned.put(kind, name, value);
     }
 
+    /// Whether the log was not told of this yet, and is.
+    fn is_news(&mut self, kind: Kind, name: &str, mark: &str) -> bool {
+        let news = (kind, name.to_owned(), mark.to_owned());
+        if self.told.contains(&news) {
+            return false;
+        }
+        let has_room = self.told.len() < MAX_TOLD;
+        self.untold += u64::from(!has_room);
+        has_room && self.told.insert(news)
+    }
+
     fn overflow(&mut self, kind: Kind) {
         if self.full.insert(kind) {
             self.notes.push(Note::Full { kind });
@@ -182,7 +203,7 @@ impl Watch {
         }
         for (name, value) in gone {
             let sha256 = value.sha256();
-            if !self.told.insert((kind, name.clone(), format!("gone {sha256}"))) {
+            if !self.is_news(kind, &name, &format!("gone {sha256}")) {
                 continue;
             }
             if let Some(change) = compare_one(kind, &name, Some(&value), None) {
@@ -203,7 +224,7 @@ impl Watch {
     fn name_origins(&mut self) {
         let of = |note: &Note| match note {
             Note::Changed { change, .. } => Some(change.clone()),
-            Note::Defined { .. } | Note::Full { .. } => None,
+            Note::Defined { .. } | Note::Full { .. } | Note::Untold { .. } => None,
         };
         let mut changes: Vec<Change> = self.notes.iter().filter_map(of).collect();
         name_origins(&mut changes, &self.known.pinned, &self.known.seen);
@@ -281,6 +302,8 @@ impl Watch {
 
     /// What the log has to be told, once.
     pub fn take_notes(&mut self) -> Vec<Note> {
+        let count = std::mem::take(&mut self.untold);
+        self.notes.extend((count > 0).then_some(Note::Untold { count }));
         std::mem::take(&mut self.notes)
     }
 
@@ -465,6 +488,19 @@ mod tests {
             assert!(watch.refuse(Kind::Prompt, &name).is_some());
         }
         assert_eq!((watch.changed.len(), watch.take_notes().len()), (MAX_CHANGES, MAX_CHANGES + 1));
+    }
+
+    #[test]
+    fn a_server_that_turns_without_end_is_told_of_until_it_is_counted() {
+        let mut watch = watch(Kind::Tool, &["t"]);
+        for n in 0..MAX_TOLD + 7 {
+            assert!(watch.see(Kind::Tool, "t", described(Kind::Tool, "t", &n.to_string())));
+        }
+        let notes = watch.take_notes();
+        assert_eq!(notes.len(), MAX_TOLD + 1);
+        assert_eq!(notes.last(), Some(&Note::Untold { count: 7 }));
+        assert_eq!((watch.told.len(), watch.changed.len()), (MAX_TOLD, 1));
+        assert!(watch.refuse(Kind::Tool, "t").is_some() && watch.take_notes().is_empty());
     }
 
     #[test]
