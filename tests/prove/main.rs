@@ -206,6 +206,39 @@ fn the_fetch_profile_holds() {
     holds("fetch", &[]);
 }
 
+/// With hosts there is a resolver, and a broker that acts for the server.
+#[test]
+fn a_profile_with_hosts_holds() {
+    let home = Home::new();
+    let profile = home.path("hosts.toml");
+    let text = "version = 1\nextends = [\"base\"]\n[network]\nallow = [\"listed.example:443\"]\n";
+    fs::write(&profile, text).expect("profile");
+    let proof = home.prove(profile.to_str().expect("UTF-8"), None);
+    assert_eq!(proof.status(), Some(0), "{:#}", proof.report);
+    for (name, layer, reason) in [
+        ("connect", "network", "net.address.private"),
+        ("connect-any", "network", "net.address.private"),
+        ("connect-mapped", "network", "net.address.private"),
+        ("connect-fast-open", "broker", "net.fast-open"),
+        ("ask-resolver", "network", "net.host.not-listed"),
+        ("ask-for-name", "broker", "net.socket.kind"),
+        ("listen", "network", "net.listen.not-listed"),
+    ] {
+        let attack = proof.attack(name);
+        assert_eq!(
+            (&attack["outcome"], &attack["unconfined"]),
+            (&"blocked".into(), &"worked".into()),
+            "{attack}"
+        );
+        assert_eq!((&attack["layer"], &attack["reason"]), (&layer.into(), &reason.into()), "{attack}");
+    }
+    assert_eq!(proof.attack("ask-resolver")["confined"], "NXDOMAIN");
+    let library = home.library("listener.c", &["SOCKETS_ONLY"]);
+    let proof = home.prove(profile.to_str().expect("UTF-8"), Some(&library));
+    proof.assert_open(&["send-datagram", "ask-for-name", "agent-socket", "docker-socket"]);
+    assert_eq!(proof.attack("ask-resolver")["outcome"], "blocked");
+}
+
 #[test]
 fn without_landlock_names_that_change_lead_outside() {
     let home = Home::new();

@@ -13,7 +13,7 @@ use clap::{Args, Subcommand};
 use serde_json::json;
 
 use crate::cli::prove::attacks::{self, Attack};
-use crate::cli::prove::mission::{Got, Mission, Told};
+use crate::cli::prove::mission::{Answered, Got, Mission, Told};
 use crate::sys::process::{self, Fork};
 use crate::sys::{errno, hostile};
 
@@ -112,6 +112,7 @@ fn of(outcome: io::Result<String>) -> Got {
     match outcome {
         Ok(did) => Got::Did(did),
         Err(error) => match (error.raw_os_error(), error.kind()) {
+            _ if error.get_ref().is_some_and(|inner| inner.is::<Answered>()) => Got::Errno(error.to_string()),
             (Some(number), _) => Got::Errno(errno::name(number).to_owned()),
             (None, io::ErrorKind::NotFound) => Got::Absent,
             (None, _) => Got::Failed(error.to_string()),
@@ -144,6 +145,7 @@ mod tests {
             (Ok("x".to_owned()), Got::Did("x".into())),
             (Err(io::Error::from_raw_os_error(libc::EXDEV)), Got::Errno("EXDEV".into())),
             (Err(io::ErrorKind::NotFound.into()), Got::Absent),
+            (Err(io::Error::other(Answered("NXDOMAIN"))), Got::Errno("NXDOMAIN".into())),
             (Err(io::Error::other("odd")), Got::Failed("odd".into())),
         ] {
             assert_eq!(of(outcome), got);

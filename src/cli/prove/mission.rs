@@ -3,6 +3,8 @@
 //! It stands on the hidden program's command line as JSON, for a profile decides about every other way in. JSON is no
 //! absolute path, so that it never becomes a grant.
 
+use std::fmt;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
@@ -29,6 +31,8 @@ pub(super) struct Mission {
     pub(super) tcp: u16,
     /// The same for UDP.
     pub(super) udp: u16,
+    /// Who is asked for names: in the pen the address that caponier serves, else the doctor's own, which knows every name.
+    pub(super) resolver: SocketAddr,
     /// The name of an abstract Unix socket.
     pub(super) name: String,
     /// The number of a descriptor that was left open: the secret key.
@@ -75,13 +79,25 @@ impl Mission {
     }
 }
 
+/// An answer that is a refusal and no errno, by its own name.
+#[derive(Debug)]
+pub(super) struct Answered(pub(super) &'static str);
+
+impl fmt::Display for Answered {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0)
+    }
+}
+
+impl std::error::Error for Answered {}
+
 /// What came of one attack, as whoever did it saw it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Got {
     /// It worked: what it got, in a few words.
     Did(String),
-    /// The kernel, or the pen in its place, answered this errno.
+    /// The kernel, or the pen in its place, answered this errno, or a resolver this.
     Errno(String),
     /// There was nothing to get.
     Absent,

@@ -18,13 +18,15 @@ pub(in crate::cli) mod verdict;
 use std::ffi::OsString;
 use std::fs::DirBuilder;
 use std::io::{self, BufWriter, Write as _};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::os::fd::{AsFd as _, AsRawFd as _, OwnedFd};
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::Path;
 use std::process::{ExitCode, ExitStatus, Stdio};
 use std::time::Duration;
 
-use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, BufReader};
+use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
+use tokio::net::TcpListener;
 use tokio::process::{Child, ChildStdin, Command};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinHandle;
@@ -56,6 +58,8 @@ const SERVER: &str = "doctor";
 const PATIENCE: Duration = Duration::from_secs(600);
 /// Longest that what an attacker said may be on its way when it is gone.
 const ON_ITS_WAY: Duration = Duration::from_secs(10);
+/// Where caponier serves names to a server.
+const RESOLVER: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(127, 0, 0, 53)), 53);
 /// How often it is looked whether the run has come to its end.
 const LOOK: Duration = Duration::from_millis(5);
 /// Descriptors that attackers inherit have numbers from here on.
@@ -164,6 +168,7 @@ async fn prove(proving: &Proving<'_>) -> Result<Report, Error> {
             victim: victim.clone(),
             tcp: side.tcp()?,
             udp: side.udp()?,
+            resolver: if confined { RESOLVER } else { side.dns()?.0 },
             name: side.name.clone(),
             inherited: open.as_raw_fd(),
             limits: promises.bounds(),
@@ -258,11 +263,30 @@ async fn without_pen(program: &Path, stage: &Stage, mission: &Mission) -> Result
         .env("TMPDIR", stage.bare.tmp())
         .env(SECRET, "planted");
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).kill_on_drop(true);
+    let resolver = stage.bare.dns().and_then(|(_, listener)| TcpListener::from_std(listener));
+    let knows_all = tokio::spawn(know_every_name(resolver.map_err(Error::Stage)?));
     let done = command.spawn().map_err(Error::Program)?.wait_with_output().await.map_err(Error::Program)?;
+    knows_all.abort();
     if !done.status.success() {
         return Err(Error::Bare(done.status));
     }
     Ok(told(&String::from_utf8_lossy(&done.stderr)))
+}
+
+/// A resolver that tells an address (of those for documentation, RFC 5737) for whatever it is asked.
+async fn know_every_name(listener: TcpListener) -> io::Result<()> {
+    loop {
+        let (mut asker, _) = listener.accept().await?;
+        let mut query = vec![0; usize::from(asker.read_u16().await?)];
+        asker.read_exact(&mut query).await?;
+        let question = query.get(12..).unwrap_or_default();
+        let id = query.get(..2).unwrap_or_default();
+        // An answer, no error; one question, one answer: the name of the question, A, IN, a minute, four bytes.
+        let head = [id, &[0x81, 0x80, 0, 1, 0, 1, 0, 0, 0, 0]].concat();
+        let answer = [&head[..], question, &[0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 60, 0, 4, 192, 0, 2, 1]].concat();
+        asker.write_u16(u16::try_from(answer.len()).map_err(io::Error::other)?).await?;
+        asker.write_all(&answer).await?;
+    }
 }
 
 fn words(mission: &Mission) -> io::Result<[OsString; 4]> {

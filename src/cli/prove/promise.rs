@@ -89,6 +89,7 @@ impl<'p> Promises<'p> {
                 self.grants(Access::Read, &file)?.is_some() && self.grants(Access::Write, &file)?.is_none()
             }
             On::ReadOnly => mission.read_only.is_some(),
+            On::Network => !self.resolved.policy.network.is_empty(),
             On::Stores => !mission.stores.is_empty(),
             On::Limit(is_set) => is_set(mission),
         })

@@ -11,7 +11,7 @@
 
 use std::fs::{self, DirBuilder, OpenOptions};
 use std::io::{self, Write as _};
-use std::net::{Ipv4Addr, TcpListener, UdpSocket};
+use std::net::{self, Ipv4Addr, TcpListener, UdpSocket};
 use std::os::fd::AsFd as _;
 use std::os::linux::net::SocketAddrExt as _;
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
@@ -51,6 +51,7 @@ pub(super) struct Side {
     root: PathBuf,
     tcp: TcpListener,
     udp: UdpSocket,
+    dns: TcpListener,
     agent: UnixListener,
     docker: UnixListener,
     log: UnixDatagram,
@@ -130,6 +131,8 @@ impl Side {
         tcp.set_nonblocking(true)?;
         let udp = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?;
         udp.set_nonblocking(true)?;
+        let dns = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+        dns.set_nonblocking(true)?;
         let listen = |name: &str| {
             let listener = UnixListener::bind(root.join("home").join(name))?;
             listener.set_nonblocking(true)?;
@@ -140,7 +143,7 @@ impl Side {
         log.set_nonblocking(true)?;
         let named = UnixListener::bind_addr(&SocketAddr::from_abstract_name(name.as_bytes())?)?;
         named.set_nonblocking(true)?;
-        Ok(Side { root, tcp, udp, agent, docker, log, named, name })
+        Ok(Side { root, tcp, udp, dns, agent, docker, log, named, name })
     }
 
     pub(super) fn home(&self) -> PathBuf {
@@ -161,6 +164,11 @@ impl Side {
 
     pub(super) fn udp(&self) -> io::Result<u16> {
         Ok(self.udp.local_addr()?.port())
+    }
+
+    /// A resolver of its own.
+    pub(super) fn dns(&self) -> io::Result<(net::SocketAddr, TcpListener)> {
+        Ok((self.dns.local_addr()?, self.dns.try_clone()?))
     }
 
     /// What shows from outside that one of some attacks worked.

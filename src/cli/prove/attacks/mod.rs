@@ -29,6 +29,8 @@ pub(super) enum On {
     ReadOnly,
     /// In the user's own secret stores, where there are some.
     Stores,
+    /// Where the profile has a network, and so a resolver.
+    Network,
     /// Where the profile sets this limit.
     Limit(fn(&Mission) -> bool),
 }

@@ -1,15 +1,15 @@
 //! Sockets: TCP by several names of this machine, a listener, datagrams, questions for names, Unix sockets by path, by
 //! link and by an abstract name, and kinds that pass by every rule. All of them lead to the doctor's own listeners.
 
-use std::io::{self, Write as _};
+use std::io::{self, Read as _, Write as _};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, TcpListener, TcpStream, UdpSocket};
 use std::os::fd::AsFd as _;
 use std::os::linux::net::SocketAddrExt as _;
 use std::os::unix::fs::symlink;
 use std::os::unix::net::{SocketAddr, UnixDatagram, UnixStream};
 
-use crate::cli::prove::attacks::{Attack, EACCES, Wants, never};
-use crate::cli::prove::mission::Mission;
+use crate::cli::prove::attacks::{Attack, EACCES, On, Wants, never};
+use crate::cli::prove::mission::{Answered, Mission};
 use crate::sys::hostile;
 
 /// A name that nobody has (RFC 2606), asked for in a question that carries something out.
@@ -42,6 +42,8 @@ pub(super) const ATTACKS: &[Attack] = &[
     }),
     never("send-datagram", "sends a datagram (UDP)", EACCES, |it| datagram(b"stolen", it)),
     never("ask-for-name", "asks a server of its own for a name (DNS)", EACCES, |it| datagram(QUESTION, it)),
+    never("ask-resolver", "asks the resolver for a name not listed", &["NXDOMAIN"], ask_resolver)
+        .on(On::Network),
     never("agent-socket", "connects to a key agent's socket", EACCES, |it| {
         UnixStream::connect(it.agent()).map(|_| "the agent answered".into())
     })
@@ -92,4 +94,21 @@ fn tcp(address: IpAddr, mission: &Mission) -> io::Result<String> {
 fn datagram(bytes: &[u8], mission: &Mission) -> io::Result<String> {
     let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?;
     Ok(format!("{} bytes sent", socket.send_to(bytes, (Ipv4Addr::LOCALHOST, mission.udp))?))
+}
+
+/// By TCP, as libraries do that are told to (`use-vc`, resolv.conf(5)).
+fn ask_resolver(mission: &Mission) -> io::Result<String> {
+    let mut resolver = TcpStream::connect(mission.resolver)?;
+    let length = u16::try_from(QUESTION.len()).map_err(io::Error::other)?;
+    resolver.write_all(&[&length.to_be_bytes()[..], QUESTION].concat())?;
+    let mut length = [0; 2];
+    resolver.read_exact(&mut length)?;
+    let mut answer = vec![0; usize::from(u16::from_be_bytes(length))];
+    resolver.read_exact(&mut answer)?;
+    // The code is in the lower half of the fourth byte, the number of answers in the seventh and eighth.
+    match (answer.get(3).map(|flags| flags & 0xf), answer.get(6..8)) {
+        (Some(0), Some(count)) if count != [0, 0] => Ok("it was told an address".into()),
+        (Some(3), _) => Err(io::Error::other(Answered("NXDOMAIN"))),
+        _ => Err(io::Error::other("the resolver said neither")),
+    }
 }
