@@ -17,6 +17,9 @@ use crate::clients::table::{Place, Shape};
 use crate::clients::tree::{Node, position};
 use crate::clients::undo;
 
+/// Most servers in one file: a repository's own could hold up whoever lists it.
+const MOST_SERVERS: usize = 1000;
+
 /// A file that was read.
 #[derive(Debug)]
 pub struct Config {
@@ -104,6 +107,10 @@ pub fn read(place: Place) -> Result<Option<Config>, Trouble> {
         Trouble::Text { detail: fault.detail, line, column }
     })?;
     let servers = servers(&tree, &place.listed);
+    if servers.len() > MOST_SERVERS {
+        let detail = format!("it names more than {MOST_SERVERS} servers");
+        return Err(Trouble::Text { detail, line: 1, column: 1 });
+    }
     let hidden = hidden(&tree, &file.text);
     Ok(Some(Config { place, file, servers, tree, hidden }))
 }
@@ -147,8 +154,9 @@ impl Config {
             return Vec::new();
         };
         let word = |node: &Node| {
-            let is_hidden = |span: &Range<usize>| span.start < node.span.end && node.span.start < span.end;
-            match self.hidden.spans.iter().any(is_hidden) {
+            let spans = &self.hidden.spans;
+            let next = spans.get(spans.partition_point(|span| span.end <= node.span.start));
+            match next.is_some_and(|span| span.start < node.span.end) {
                 true => {
                     self.shown(node.span.start + 1..node.span.end.saturating_sub(1).max(node.span.start + 1))
                 }

@@ -98,6 +98,15 @@ fn a_file_that_is_nested_too_deeply() {
     left_alone(|home| drop(home.write(CURSOR, "[".repeat(100_000))), "too deeply");
 }
 
+/// A repository's file that was made to hold up whoever lists it.
+#[test]
+fn a_file_with_more_servers_than_anybody_has() {
+    let one = |n: usize| format!("\"s{n}\": {{\"command\": \"x\", \"env\": {{\"K\": \"v{n}\"}}}}");
+    let many: Vec<String> = (0..20_000).map(one).collect();
+    let text = format!("{{\"mcpServers\": {{{}}}}}", many.join(","));
+    left_alone(|home| drop(home.write(CURSOR, &text)), "more than 1000 servers");
+}
+
 #[test]
 fn what_is_no_plain_file() {
     left_alone(|home| fs::create_dir_all(home.path(CURSOR)).unwrap(), "not a plain file");

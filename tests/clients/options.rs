@@ -39,6 +39,20 @@ fn only_what_is_named_is_wrapped() {
 }
 
 #[test]
+fn a_client_has_more_than_one_name() {
+    let home = Home::new();
+    home.write(".gemini/settings.json", TWO);
+    home.write("project/.vscode/mcp.json", r#"{"servers": {"c": {"command": "node"}}}"#);
+    for (name, count) in
+        [("gemini-cli", 2), ("Gemini CLI", 2), ("gemini", 2), ("vscode", 1), ("VS Code", 1), ("code", 1)]
+    {
+        let report = home.client(&["list", "--json", "--client", name]).ended(0).json();
+        assert_eq!(report["servers"].as_array().unwrap().len(), count, "{name}");
+    }
+    home.client(&["list", "--client", "gem"]).ended(64);
+}
+
+#[test]
 fn each_server_may_have_a_profile_of_its_own() {
     let home = Home::new();
     home.write(".cursor/mcp.json", TWO);

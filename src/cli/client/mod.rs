@@ -15,7 +15,7 @@ use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use clap::builder::PossibleValuesParser;
+use clap::builder::{PossibleValue, PossibleValuesParser};
 use clap::{Args, Subcommand};
 
 use crate::audit::redact::Redactor;
@@ -23,7 +23,7 @@ use crate::cli::surroundings::Surroundings;
 use crate::cli::{diagnostic, exit};
 use crate::clients::server::is_caponier;
 use crate::clients::survey::{Config, Survey, survey};
-use crate::clients::table::{self, CLIENTS, Folders, Place};
+use crate::clients::table::{self, CLIENTS, Client, Folders, Place};
 use crate::event::Redact;
 use crate::policy::Arguments;
 
@@ -48,8 +48,19 @@ enum Command {
 #[derive(Debug, Args)]
 struct Whose {
     /// Only this client's files (repeatable)
-    #[arg(long = "client", value_name = "CLIENT", value_parser = PossibleValuesParser::new(CLIENTS.iter().map(|client| client.id)))]
+    #[arg(long = "client", value_name = "CLIENT", value_parser = PossibleValuesParser::new(CLIENTS.iter().map(name)))]
     clients: Vec<String>,
+}
+
+/// How a client may be called: also as it calls itself, and in short.
+fn name(client: &Client) -> PossibleValue {
+    let plain = match client.id {
+        "vscode" => "code",
+        "lm-studio" => "lmstudio",
+        "amazon-q" => "amazonq",
+        id => id.trim_end_matches("-cli"),
+    };
+    PossibleValue::new(client.id).aliases([client.name, plain])
 }
 
 /// Runs it.
@@ -103,10 +114,13 @@ fn folders(around: &Surroundings) -> Folders {
 fn look(around: &Surroundings, whose: &Whose) -> Survey {
     let places = table::places(&folders(around));
     let is_meant = |place: &Place| {
-        whose.clients.is_empty() || whose.clients.iter().any(|client| client == place.client.id)
+        whose.clients.is_empty() || whose.clients.iter().any(|asked| name(place.client).matches(asked, false))
     };
     survey(places.into_iter().filter(is_meant))
 }
+
+/// Values that are looked for everywhere.
+const MOST_SECRETS: usize = 2000;
 
 /// What may be shown of one file's texts: what looks like a secret, and every value of its `env` blocks, wherever it
 /// stands, gives way to a mark.
@@ -121,6 +135,8 @@ impl Shown {
             secrets.map(|(name, value)| (format!("env.{name}"), value.clone())).collect();
         secrets.sort_unstable_by(|one, other| one.1.cmp(&other.1));
         secrets.dedup_by(|one, other| one.1 == other.1);
+        // Where they belong they are hidden in any case; a file with more was made to keep us busy.
+        secrets.truncate(MOST_SECRETS);
         let redactor = Redactor::new(&secrets, Arguments::Redacted);
         let redactor = redactor.map_err(|error| {
             Refused::configuration(format!("no random number from the kernel: {error}"), "try again")
