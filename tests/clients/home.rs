@@ -27,6 +27,14 @@ pub(crate) fn peers() -> PathBuf {
     folder
 }
 
+/// Where programs are: the system's, and node where the tester has it.
+fn path() -> String {
+    let tester = std::env::var_os("PATH").unwrap_or_default();
+    let node = std::env::split_paths(&tester).find(|folder| folder.join("node").is_file());
+    let node = node.map(|folder| format!("{}:", folder.display())).unwrap_or_default();
+    format!("{node}/usr/local/bin:/usr/bin:/bin")
+}
+
 /// A home with a project in it; gone when dropped.
 pub(crate) struct Home {
     root: tempfile::TempDir,
@@ -65,7 +73,7 @@ impl Home {
         let mut command = Command::new(program.into());
         command
             .env_clear()
-            .env("PATH", "/usr/local/bin:/usr/bin:/bin")
+            .env("PATH", path())
             .env("HOME", self.root.path())
             .env("LANG", "C.UTF-8")
             .current_dir(self.path("project"))

@@ -96,7 +96,7 @@ fn why(server: &Server, own: &[String]) -> Option<String> {
         State::Wrapped(Wrapper { program, .. })
             if program.starts_with('/') && !std::path::Path::new(program).exists() =>
         {
-            Some(format!("{program} is not there"))
+            Some(format!("{program} is not there: unwrap it, and wrap it again"))
         }
         State::Wrapped(Wrapper { profile, .. }) => {
             profile.as_ref().map(|profile| format!("profile {profile}"))

@@ -5,7 +5,11 @@ Files with comments are left to the other parser: Python's json takes none.
 
 import json
 import sys
-import tomllib
+
+try:
+    import tomllib
+except ImportError:  # before Python 3.11 it is pip that has it
+    from pip._vendor import tomli as tomllib
 
 before, after, _, *files = sys.argv[1:]
 
