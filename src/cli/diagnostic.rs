@@ -80,7 +80,7 @@ pub fn start_tracing() {
     let _ = tracing_subscriber::fmt()
         .with_max_level(level)
         .with_writer(std::io::stderr)
-        .with_ansi(Style::stderr().colour)
+        .with_ansi(false)
         .without_time()
         .with_target(false)
         .try_init();

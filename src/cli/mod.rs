@@ -35,7 +35,7 @@ struct Line {
     #[command(subcommand)]
     command: Command,
     /// Print help: -h in short, --help with examples and exit statuses
-    #[arg(short, long, global = true, action = clap::ArgAction::Help)]
+    #[arg(short, long, global = true, action = clap::ArgAction::Help, display_order = 1000)]
     help: Option<bool>,
 }
 
@@ -45,14 +45,8 @@ enum Command {
     Run(run::RunArgs),
     /// Watch a hostile server being held: a built-in one, run bare and in its pen
     Demo(demo::DemoArgs),
-    /// The server of the demo
-    #[command(name = demo::SERVER, hide = true)]
-    DemoServer(demo::server::ServerArgs),
     /// Tell what this kernel and container allow; with --prove, attack a profile and tell what held
     Doctor(doctor::DoctorArgs),
-    /// The attacks of the doctor
-    #[command(name = prove::attacker::ATTACKER, hide = true)]
-    DoctorAttacker(prove::attacker::AttackerArgs),
     /// Work with profiles
     Profile(profile::ProfileArgs),
     /// Propose a profile from what recorded sessions did
@@ -69,6 +63,15 @@ enum Command {
     Completions(completions::CompletionsArgs),
 }
 
+/// What we start ourselves as: commands of nobody's, in no help and no completion.
+#[derive(Parser)]
+enum Own {
+    #[command(name = demo::SERVER)]
+    DemoServer(demo::server::ServerArgs),
+    #[command(name = prove::attacker::ATTACKER)]
+    Attacker(prove::attacker::AttackerArgs),
+}
+
 /// The whole command line with its manual: what `--help`, man pages and completions are made of.
 pub fn command() -> clap::Command {
     manual::taught(Line::command())
@@ -83,6 +86,13 @@ pub fn main() -> ExitCode {
     {
         crate::sandbox::init::run(control);
     }
+    if words.get(1).is_some_and(|word| word == demo::SERVER || word == prove::attacker::ATTACKER) {
+        return match Own::try_parse() {
+            Ok(Own::DemoServer(args)) => demo::server::run(&args),
+            Ok(Own::Attacker(args)) => prove::attacker::run(&args),
+            Err(error) => explain(error),
+        };
+    }
     let line = match Line::try_parse() {
         Ok(line) => line,
         Err(error) => return explain(error),
@@ -90,9 +100,7 @@ pub fn main() -> ExitCode {
     match line.command {
         Command::Run(args) => run::run(args),
         Command::Demo(args) => demo::run(&args),
-        Command::DemoServer(args) => demo::server::run(&args),
         Command::Doctor(args) => doctor::run(&args),
-        Command::DoctorAttacker(args) => prove::attacker::run(&args),
         Command::Profile(args) => around(|around| profile::run(args, around)),
         Command::Learn(args) => around(|around| learn::run(&args, around)),
         Command::Audit(args) => around(|around| audit::run(&args, around)),

@@ -1,0 +1,237 @@
+//! Terminal manners, of every command: errors say what, where and what to do, and leave by the right status; reports have a
+//! `--json` with a version; colours are for terminals, and not for those who want none.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+
+mod pen;
+
+use std::process::Command;
+
+use pen::ground::Ground;
+use pen::launch::{self, Finished};
+use pen::program::require;
+use pen::{log, plain_profile, words};
+use serde_json::Value;
+
+/// Commands that do something, each by its words.
+fn commands() -> Vec<Vec<String>> {
+    fn below(command: &clap::Command, words: &[String], found: &mut Vec<Vec<String>>) {
+        let shown: Vec<_> = command.get_subcommands().filter(|below| !below.is_hide_set()).collect();
+        if shown.is_empty() {
+            found.push(words.to_vec());
+        }
+        for one in shown {
+            below(one, &[words, &[one.get_name().to_owned()]].concat(), found);
+        }
+    }
+    let mut found = Vec::new();
+    below(&caponier::cli::command(), &[], &mut found);
+    assert!(found.len() > 20, "{found:?}");
+    found
+}
+
+fn say<S: AsRef<std::ffi::OsStr>>(ground: &Ground, words: &[S]) -> Finished {
+    let mut command = launch::caponier(ground);
+    command.args(words);
+    launch::start(command).finish()
+}
+
+/// A ground with one session in the usual place of the log, in which something was refused: its name, and that of a refusal.
+fn recorded() -> (Ground, String, String) {
+    let ground = Ground::new();
+    let profile = plain_profile(&ground, "");
+    let mut command = launch::caponier(&ground);
+    command.arg("run").args(["--name", "attack", "--profile"]).arg(profile).arg("--");
+    command.args(words("server", &["mark", &ground.text("outside/victim.txt")]));
+    let finished = launch::start(command).finish();
+    let events = log::events(&ground.path("user/state/caponier/audit"));
+    let denial = log::of(&events, "file.access").find(|event| event["verdict"] == "deny");
+    let denial = denial.unwrap_or_else(|| panic!("nothing was refused: {finished:?} {events:#?}"));
+    let session = denial["session"].as_str().unwrap().to_owned();
+    let event = format!("{session}:{}", denial["seq"]);
+    (ground, session, event)
+}
+
+#[test]
+fn a_wrong_command_line_is_64_and_says_so_on_stderr() {
+    let ground = Ground::new();
+    let nothing: Vec<String> = Vec::new();
+    let mut wrong: Vec<Vec<String>> = commands();
+    for words in &mut wrong {
+        words.push("--no-such-option".into());
+    }
+    wrong.extend([
+        nothing,
+        vec!["no-such-command".into()],
+        vec!["audit".into()],
+        vec!["audit".into(), "no".into()],
+    ]);
+    for words in wrong {
+        let finished = say(&ground, &words);
+        assert_eq!(finished.code(), Some(64), "{words:?}: {finished:?}");
+        assert!(finished.stdout.is_empty(), "{words:?}: {finished:?}");
+        let hints = finished.stderr.contains("--help") || finished.stderr.contains("Usage:");
+        assert!(hints, "{words:?}: {}", finished.stderr);
+    }
+}
+
+/// `error: what`, and either `help:` with what to do or a message that says it itself.
+fn explains(finished: &Finished, what: &str) {
+    assert!(finished.stderr.lines().any(|line| line.starts_with("error: ")), "{finished:?}");
+    assert!(finished.stderr.contains(what), "no {what:?} in {finished:?}");
+    assert!(finished.stderr.contains("help: "), "it does not say what to do: {finished:?}");
+    assert!(finished.stdout.is_empty(), "{finished:?}");
+}
+
+#[test]
+fn an_error_says_what_where_and_what_to_do() {
+    let (ground, session, _) = recorded();
+    let typo = ground.profile("version = 1\n[filesystem]\nraed = []\n");
+    let typo = typo.to_str().unwrap();
+    let page = ground.text("no/such/page.html");
+    for (words, status, what) in [
+        (&["run", "--profile", typo, "--", "/bin/true"][..], 78, ":3:1"),
+        (&["run", "--profile", "nosuch", "--", "/bin/true"], 78, "`nosuch`"),
+        (&["run", "--observe", "--", "/bin/true"], 78, "--observe"),
+        (&["run", "--", "/no/such/program"], 127, "/no/such/program"),
+        (&["run", "--", "/bin/sh", "-c", "true"], 126, "/bin/sh"),
+        (&["profile", "show", "nosuch"], 78, "`nosuch`"),
+        (&["profile", "check", typo], 78, ":3:1"),
+        (&["profile", "why", "--profile", typo, "--read", "/x"], 78, ":3:1"),
+        (&["audit", "timeline", "--session", "0000"], 1, "0000"),
+        (&["audit", "explain", "0000:1"], 1, "0000"),
+        (&["audit", "explain", &format!("{session}:999999")], 1, "999999"),
+        (&["audit", "diff", "0000", &session], 1, "0000"),
+        (&["audit", "replay", "--profile", "base", "--session", "0000"], 1, "0000"),
+        (&["audit", "replay", "--profile", typo, "--session", &session], 78, ":3:1"),
+        (&["audit", "query", "--audit-dir", "/no/such/log"], 1, "/no/such/log"),
+        (&["audit", "tail", "--audit-dir", "/no/such/log"], 1, "/no/such/log"),
+        (&["audit", "verify", "--audit-dir", "/no/such/log"], 1, "/no/such/log"),
+        (&["audit", "prune", "--older-than", "1d", "--audit-dir", "/no/such/log"], 1, "/no/such/log"),
+        (&["audit", "report", "--html", &page], 1, "page.html"),
+        (&["ps", "--audit-dir", "/no/such/log"], 1, "/no/such/log"),
+        (&["learn", "--session", "0000"], 1, "in the log"),
+        (&["learn", "--server", "nosuch"], 1, "in the log"),
+        (&["server", "diff", "nosuch"], 78, "nosuch"),
+        (&["server", "approve", "nosuch"], 78, "nosuch"),
+    ] {
+        let finished = say(&ground, words);
+        assert_eq!(finished.code(), Some(status), "{words:?}: {finished:?}");
+        explains(&finished, what);
+    }
+}
+
+/// Nothing of a hostile name reaches the terminal as it is.
+#[test]
+fn an_error_shows_hostile_names_escaped() {
+    let (ground, _, _) = recorded();
+    let hostile = "x\u{1b}[2J\u{202e}y";
+    for words in [
+        &["run", "--profile", hostile, "--", "/bin/true"][..],
+        &["run", "--", hostile],
+        &["profile", "show", hostile],
+        &["server", "diff", hostile],
+        &["audit", "timeline", "--session", hostile],
+        &["audit", "query", "--audit-dir", hostile],
+    ] {
+        let finished = say(&ground, words);
+        assert_ne!(finished.code(), Some(0), "{words:?}");
+        let shown = finished.stderr.chars().find(|c| c.is_control() && *c != '\n' || *c == '\u{202e}');
+        assert_eq!(shown, None, "{words:?}: {:?}", finished.stderr);
+        assert!(finished.stderr.contains("[2J\\u{202e}y"), "{words:?}: {:?}", finished.stderr);
+    }
+}
+
+/// A folder that is gone is no place to start from.
+#[test]
+fn a_folder_that_is_gone_is_told() {
+    let ground = Ground::new();
+    let gone = ground.path("workspace/gone");
+    std::fs::create_dir(&gone).unwrap();
+    let mut command = launch::at_home(Command::new("/bin/sh"), &ground);
+    command
+        .arg("-c")
+        .arg("rmdir ../gone && exec \"$0\" profile list")
+        .arg(launch::binary())
+        .current_dir(&gone);
+    let finished = launch::start(command).finish();
+    assert_eq!(finished.code(), Some(78), "{finished:?}");
+    explains(&finished, "folder");
+}
+
+/// One object that names its version, and nothing beside it.
+#[test]
+fn every_report_has_a_json_with_its_version() {
+    let (ground, session, event) = recorded();
+    let asked: &[&[&str]] = &[
+        &["audit", "query", "--denied"],
+        &["audit", "query", "--group-by", "reason"],
+        &["audit", "timeline", "--session", &session],
+        &["audit", "explain", &event],
+        &["audit", "replay", "--profile", "base", "--session", &session],
+        &["audit", "diff", &session, &session],
+        &["audit", "tail"],
+        &["audit", "verify"],
+        &["audit", "prune", "--older-than", "30d", "--dry-run"],
+        &["doctor"],
+        &["learn", "--session", &session],
+        &["profile", "list"],
+        &["profile", "show", "base"],
+        &["profile", "check", "base"],
+        &["profile", "why", "--profile", "base", "--read", "/etc/passwd"],
+        &["ps"],
+    ];
+    for words in asked {
+        let finished = say(&ground, &[words, &["--json"][..]].concat());
+        let text = String::from_utf8(finished.stdout.clone()).unwrap();
+        let report: Value =
+            serde_json::from_str(&text).unwrap_or_else(|error| panic!("{words:?}: {error}: {finished:?}"));
+        let version = report.get("v").or(report.get("version"));
+        assert_eq!(version, Some(&Value::from(1)), "{words:?}: {text}");
+        assert!(text.ends_with("}\n") && !text.contains('\u{1b}'), "{words:?}: {text:?}");
+        assert_eq!(finished.stderr, "", "{words:?}");
+    }
+}
+
+/// What a command prints on a terminal (script(1) makes one).
+fn on_a_terminal(ground: &Ground, words: &[&str], no_color: Option<&str>) -> String {
+    require("script");
+    let line: Vec<String> = words.iter().map(|word| format!("'{word}'")).collect();
+    let line = format!("'{}' {}", launch::binary().display(), line.join(" "));
+    let mut command = launch::at_home(Command::new("script"), ground);
+    command.args(["--quiet", "--return", "--command", &line, "/dev/null"]);
+    command.env("TERM", "xterm").env("SHELL", "/bin/sh");
+    if let Some(value) = no_color {
+        command.env("NO_COLOR", value);
+    }
+    let finished = launch::start(command).finish();
+    String::from_utf8_lossy(&finished.stdout).into_owned()
+}
+
+#[test]
+fn colours_are_for_terminals_and_not_for_those_who_want_none() {
+    let (ground, session, event) = recorded();
+    let typo = ground.profile("version = 1\n[filesystem]\nraed = []\n");
+    let asked: &[&[&str]] = &[
+        &["audit", "query", "--denied"],
+        &["audit", "timeline", "--session", &session],
+        &["audit", "explain", &event],
+        &["audit", "tail", "-n", "100"],
+        &["audit", "diff", &session, &session],
+        &["doctor"],
+        &["profile", "check", typo.to_str().unwrap()],
+        &["profile", "why", "--profile", "base", "--read", "/no"],
+        &["run", "--profile", "nosuch", "--", "/bin/true"],
+    ];
+    for words in asked {
+        let coloured = on_a_terminal(&ground, words, None);
+        assert!(coloured.contains("\u{1b}["), "{words:?}: no colour at a terminal: {coloured:?}");
+        // An empty NO_COLOR is none (no-color.org).
+        assert!(on_a_terminal(&ground, words, Some("")).contains("\u{1b}["), "{words:?}: NO_COLOR is empty");
+        let plain = on_a_terminal(&ground, words, Some("1"));
+        assert!(!plain.contains('\u{1b}'), "{words:?}: {plain:?}");
+        let piped = say(&ground, words);
+        let piped = format!("{}{}", String::from_utf8_lossy(&piped.stdout), piped.stderr);
+        assert!(!piped.contains('\u{1b}') && !piped.is_empty(), "{words:?}: {piped:?}");
+    }
+}
