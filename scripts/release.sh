@@ -51,11 +51,13 @@ trap 'rm -rf -- "$scratch"' EXIT
 
 if [ -z "$program" ]; then
     cargo=${CARGO_HOME:-$HOME/.cargo}
-    RUSTFLAGS="-C target-feature=+crt-static --remap-path-prefix=$PWD=/caponier --remap-path-prefix=$cargo=/cargo" \
+    RUSTFLAGS="${RUSTFLAGS:+$RUSTFLAGS }-C target-feature=+crt-static --remap-path-prefix=$PWD=/caponier --remap-path-prefix=$cargo=/cargo" \
         cargo build --locked --release --target "$TARGET" --bin caponier
     cargo build --locked --example packaging-pages
     built=${CARGO_TARGET_DIR:-$PWD/target}
     program=$built/$TARGET/release/caponier pages=$built/debug/examples/packaging-pages
+    cargo metadata --locked --format-version 1 --filter-platform "$TARGET" |
+        "$pages" --licences >"$scratch/LICENCES-OF-CRATES"
     ! readelf --program-headers "$program" | grep -q INTERP || die "$program is not static"
     ! grep -qF -e "$PWD/" -e "$cargo/" "$program" || die "$program names folders of this machine"
     "$program" demo >"$scratch/demo" || die "the demo does not hold here: $(cat "$scratch/demo")"
@@ -76,6 +78,8 @@ docs() {
     mkdir -p "$1"
     cp README.md CHANGELOG.md SECURITY.md LICENSE-MIT LICENSE-APACHE "$1"
     cp -R docs profiles "$1"
+    # What is packed without having been built here has them where it was built.
+    [ ! -e "$scratch/LICENCES-OF-CRATES" ] || cp "$scratch/LICENCES-OF-CRATES" "$1"
 }
 
 # One time and one mode for everything below a folder.
@@ -117,7 +121,7 @@ Files: *
 Copyright: 2026 The caponier authors
 License: MIT or Apache-2.0
  The texts are LICENSE-MIT and LICENSE-APACHE in this folder.
- The program holds the crates that dependencies.md names, each under a licence that deny.toml lists.
+ The program holds crates of others under permissive licences: LICENCES-OF-CRATES.
 EOF
 # A program of somebody's own build may need its C library; ours does not.
 depends=
