@@ -80,7 +80,7 @@ fn bash_offers_commands_options_and_names() {
         (
             "caponier ",
             &["run", "demo", "doctor", "audit", "completions"][..],
-            &["demo-server", "--names"][..],
+            &["demo-server", "doctor-attacker", "--names"][..],
         ),
         ("caponier ru", &["run"], &["demo"]),
         ("caponier run --p", &["--profile", "--pass-env"], &["--read"]),

@@ -86,6 +86,7 @@ pub fn main() -> ExitCode {
     {
         crate::sandbox::init::run(control);
     }
+    crate::sys::lookup::own_parts_only();
     if words.get(1).is_some_and(|word| word == demo::SERVER || word == prove::attacker::ATTACKER) {
         return match Own::try_parse() {
             Ok(Own::DemoServer(args)) => demo::server::run(&args),

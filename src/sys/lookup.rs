@@ -1,8 +1,4 @@
 //! The system's resolver: `getaddrinfo(3)`, with its error told apart.
-//!
-//! A static program has those parts of glibc in it that read `/etc/hosts` and ask name servers. Whatever else
-//! nsswitch.conf(5) names (systemd-resolved, mDNS, LDAP) would be loaded into it while it runs, from a glibc of another version
-//! perhaps, which can crash it: there, only its own parts are asked.
 
 use std::ffi::CString;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -24,7 +20,6 @@ pub enum Failure {
 /// All addresses of a name, each once, in the resolver's order. Blocks.
 pub fn addresses(name: &str) -> Result<Vec<IpAddr>, Failure> {
     let name = CString::new(name).map_err(|_| Failure::NoSuchName)?;
-    own_parts_only();
     // SAFETY: all zero is a valid addrinfo, the one that asks for everything.
     let mut hints: libc::addrinfo = unsafe { std::mem::zeroed() };
     hints.ai_socktype = libc::SOCK_STREAM;
@@ -63,21 +58,27 @@ pub fn addresses(name: &str) -> Result<Vec<IpAddr>, Failure> {
     Ok(found)
 }
 
-#[cfg(all(target_env = "gnu", target_feature = "crt-static"))]
-fn own_parts_only() {
-    static ONCE: std::sync::Once = std::sync::Once::new();
-    unsafe extern "C" {
-        /// nss.h: `int __nss_configure_lookup(const char *dbname, const char *service_line)`.
-        fn __nss_configure_lookup(database: *const libc::c_char, line: *const libc::c_char) -> libc::c_int;
+/// For a static program, before the first name of a host or a user is looked up.
+///
+/// It has those parts of glibc in it that read `/etc/hosts` and `/etc/passwd` and ask name servers. Whatever else nsswitch.conf(5)
+/// names (systemd-resolved, mDNS, LDAP) would be loaded into it while it runs, from a glibc of another version perhaps, which
+/// can crash it: it asks its own parts alone. A program that is linked dynamically asks as its system says.
+pub fn own_parts_only() {
+    #[cfg(all(target_env = "gnu", target_feature = "crt-static"))]
+    {
+        unsafe extern "C" {
+            /// nss.h: `int __nss_configure_lookup(const char *dbname, const char *service_line)`.
+            fn __nss_configure_lookup(
+                database: *const libc::c_char,
+                line: *const libc::c_char,
+            ) -> libc::c_int;
+        }
+        for (database, line) in [(c"hosts", c"files dns"), (c"passwd", c"files")] {
+            // SAFETY: both texts end in NUL and live for ever; glibc takes its own lock.
+            unsafe { __nss_configure_lookup(database.as_ptr(), line.as_ptr()) };
+        }
     }
-    ONCE.call_once(|| {
-        // SAFETY: both texts end in NUL and live for ever; glibc takes its own lock.
-        unsafe { __nss_configure_lookup(c"hosts".as_ptr(), c"files dns".as_ptr()) };
-    });
 }
-
-#[cfg(not(all(target_env = "gnu", target_feature = "crt-static")))]
-fn own_parts_only() {}
 
 #[cfg(test)]
 mod tests {
