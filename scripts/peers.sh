@@ -75,7 +75,11 @@ debian='
     musl-tools:/usr/bin/musl-gcc
     openssl:/usr/bin/openssl
     strace:/usr/bin/strace
+    tmux:/usr/bin/tmux
     util-linux:/usr/bin/setpriv
+    xdotool:/usr/bin/xdotool
+    xvfb:/usr/bin/Xvfb
+    zenity:/usr/bin/zenity
     zsh:/usr/bin/zsh
 '
 [ "$with_bench" = no ] || debian="$debian

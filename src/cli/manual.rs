@@ -25,6 +25,16 @@ const WRONG_PROFILE: (&str, &str) = ("78", "a profile is wrong");
 /// By command.
 const LESSONS: &[Lesson] = &[
     Lesson {
+        command: "approve",
+        examples: &[
+            ("caponier approve", "which calls wait for a yes, with their arguments"),
+            ("caponier approve 5f0c2b1e", "yes, to this one"),
+            ("caponier approve --remember 5f0c2b1e", "and to the same call, as long as its session runs"),
+            ("caponier approve --watch", "be asked about each call as it comes"),
+        ],
+        statuses: &[DONE, ("1", "nothing of that name waits, or its session does not answer")],
+    },
+    Lesson {
         command: "audit diff",
         examples: &[
             (
@@ -183,6 +193,11 @@ const LESSONS: &[Lesson] = &[
             ("125", "the pen could not be set up here: see `caponier doctor`"),
             ("128 + n", "signal n ended it"),
         ],
+    },
+    Lesson {
+        command: "deny",
+        examples: &[("caponier deny 5f0c2b1e", "no; whoever made the call is told so at once")],
+        statuses: &[DONE, ("1", "nothing of that name waits, or its session does not answer")],
     },
     Lesson {
         command: "doctor",

@@ -2,6 +2,7 @@
 //!
 //! The program starts itself as `init`; that branch is taken before anything else happens, while there is one thread.
 
+pub mod approve;
 pub mod audit;
 pub mod client;
 pub mod completions;
@@ -57,6 +58,10 @@ enum Command {
     Client(client::ClientArgs),
     /// What servers say of their tools, and what is approved of it
     Server(server::ServerArgs),
+    /// Answer a call that waits for your yes, or list what waits
+    Approve(approve::ApproveArgs),
+    /// Refuse a call that waits for your yes
+    Deny(approve::DenyArgs),
     /// List the sessions that run now
     Ps(ps::PsArgs),
     /// Print a script that completes our commands in a shell
@@ -107,6 +112,8 @@ pub fn main() -> ExitCode {
         Command::Audit(args) => around(|around| audit::run(&args, around)),
         Command::Client(args) => around(|around| client::run(&args, around)),
         Command::Server(args) => around(|around| server::run(&args, &around.directories)),
+        Command::Approve(args) => around(|around| approve::approve(&args, &around.directories)),
+        Command::Deny(args) => around(|around| approve::deny(&args, &around.directories)),
         Command::Ps(args) => around(|around| ps::run(&args, &around.directories)),
         Command::Completions(args) => around(|around| completions::run(&args, &around.directories)),
     }

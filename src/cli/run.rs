@@ -160,6 +160,7 @@ fn prepare(args: RunArgs, around: &Surroundings, client: Option<String>) -> Resu
         workspace: args.workspace.as_ref().map_or_else(|| around.cwd.clone(), |dir| around.cwd.join(dir)),
         audit_dir: args.audit_dir.map_or_else(|| around.directories.audit(), |dir| around.cwd.join(dir)),
         state_dir: around.directories.state.clone(),
+        runtime_dir: around.directories.runtime.clone(),
         cwd: around.cwd.clone(),
         home: around.home.clone(),
         session: id,

@@ -116,6 +116,11 @@ impl Emitter {
         self.lost.load(Ordering::Relaxed)
     }
 
+    /// The session's name.
+    pub fn session(&self) -> &str {
+        self.sink.session()
+    }
+
     /// `<session>:<seq>`, the name of one event.
     pub fn event_id(&self, seq: u64) -> String {
         format!("{}:{seq}", self.sink.session())

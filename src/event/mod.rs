@@ -4,6 +4,7 @@
 //! repository use them. Paths that are not UTF-8 are shown with `\xNN` for each stray byte ([`text`]).
 
 mod activity;
+mod confirm;
 mod emitter;
 mod journal;
 mod lifecycle;
@@ -20,6 +21,7 @@ pub use crate::event::activity::{
     MessageDenied, NetworkClose, NetworkConnect, NetworkResolve, Outcome, PinDifference, SocketUnix,
     StderrLine, StdoutNoise, SyscallDenied, ToolChanged, ToolDefined, ToolMismatch,
 };
+pub use crate::event::confirm::{ConfirmAnswered, ConfirmAsked};
 pub use crate::event::emitter::{Emitter, Sink, Unwritable};
 pub use crate::event::lifecycle::{
     Cause, Enforced, ProcessExit, ProcessStart, RepositoryFile, SessionEnd, SessionExe, SessionStart,
@@ -72,6 +74,10 @@ pub enum Event {
     RequestStart(Box<RequestStart>),
     /// `request.end`: written before the answer reaches the server.
     RequestEnd(RequestEnd),
+    /// `confirm.asked`: written before anybody is asked.
+    ConfirmAsked(Box<ConfirmAsked>),
+    /// `confirm.answered`: written before anything follows from it.
+    ConfirmAnswered(Box<ConfirmAnswered>),
     /// `stdout.noise`: a line of the server's that is not a message.
     StdoutNoise(StdoutNoise),
     /// `stderr.line`: a line of the server's stderr, where the profile asks for it.
@@ -118,6 +124,8 @@ impl Event {
             Event::ToolMismatch(_) => "tool.mismatch",
             Event::RequestStart(_) => "request.start",
             Event::RequestEnd(_) => "request.end",
+            Event::ConfirmAsked(_) => "confirm.asked",
+            Event::ConfirmAnswered(_) => "confirm.answered",
             Event::StdoutNoise(_) => "stdout.noise",
             Event::StderrLine(_) => "stderr.line",
             Event::ProofAttack(_) => "proof.attack",

@@ -22,7 +22,7 @@ const INPUT_REQUESTS: &str = "inputRequests";
 /// Members of the envelope.
 const ENVELOPE: [&str; 6] = ["jsonrpc", "id", "method", "params", "result", "error"];
 /// Members of `params` that are read here.
-const PARAMS: [&str; 11] = [
+const PARAMS: [&str; 12] = [
     "name",
     "uri",
     "arguments",
@@ -34,6 +34,7 @@ const PARAMS: [&str; 11] = [
     "taskId",
     "capabilities",
     "inputResponses",
+    "requestState",
 ];
 
 /// Reads one line (without its line end) as a message or, where `limits` has batches, as several.
@@ -222,6 +223,7 @@ fn params<'a>(scanner: &mut Scanner<'a>) -> Result<Option<Params<'a>>, ScanError
             "taskId" => &mut params.task_id,
             "capabilities" => &mut params.capabilities,
             "inputResponses" => &mut params.input_responses,
+            "requestState" => &mut params.request_state,
             "_meta" => {
                 meta(scanner, &mut params)?;
                 return Ok(());
@@ -275,7 +277,7 @@ impl Params<'_> {
         if let Some((meant, at)) = self.misspelt {
             // Elsewhere these may be names of something else; `_meta` means the same everywhere.
             let decides = match meant {
-                "_meta" | "inputResponses" => true,
+                "_meta" | "inputResponses" | "requestState" => true,
                 "taskId" => method.starts_with("tasks/"),
                 "uri" => method.starts_with("resources/"),
                 "cursor" => method.ends_with("/list"),

@@ -87,6 +87,8 @@ pub struct Params<'a> {
     pub capabilities: Option<Raw<'a>>,
     /// `inputResponses`: what the client answers to what a server asked in a result.
     pub input_responses: Option<Raw<'a>>,
+    /// `requestState`: what a result that asked for something gave the client to hand back.
+    pub request_state: Option<Raw<'a>>,
     /// All of it.
     pub raw: Option<Raw<'a>>,
     /// Whether `_meta` carries the protocol version, as every request of the modern era does.

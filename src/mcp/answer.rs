@@ -92,6 +92,7 @@ pub fn code(refusal: &Refusal, class: Option<Class>) -> i64 {
     match (class, refusal.denial.reason) {
         (Some(Class::NotJson), _) => -32_700,
         (_, Reason::RequestUnknown | Reason::RequestNotAnnounced) => NO_METHOD,
+        (_, Reason::ConfirmState) => INVALID_PARAMS,
         (
             _,
             Reason::MessageMalformed
@@ -145,6 +146,18 @@ fn call_text(tool: &str, refusal: &Refusal, event: EventId<'_>) -> String {
         ),
         Reason::ArgsUnjudged => format!(
             "The tool \"{tool}\" was not run: {detail}. Simpler or smaller arguments may pass; else go on without it."
+        ),
+        Reason::ConfirmRefused => format!(
+            "The tool \"{tool}\" was not run: the user was asked about this call and did not allow it. Do not call it with these \
+             arguments again unless the user wants you to; go on without it."
+        ),
+        Reason::ConfirmTimeout => format!(
+            "The tool \"{tool}\" was not run: the user was asked about this call and has not answered in time. Tell the user that \
+             it waits for their answer before you call it again, or go on without it."
+        ),
+        Reason::ConfirmUnavailable | Reason::ConfirmTooMany => format!(
+            "The tool \"{tool}\" was not run: the user has to allow each call of it, and could not be asked now. Go on without it, \
+             or tell the user what you needed it for."
         ),
         Reason::CallTooMany | Reason::RateConcurrent => format!(
             "The tool \"{tool}\" was not run: too many calls are in flight. Wait for their answers before you call another."

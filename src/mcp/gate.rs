@@ -13,6 +13,7 @@ use crate::mcp::arguments::{self, Arguments};
 use crate::mcp::ask::{Asking, Asks, Capabilities, Input, Waiting};
 use crate::mcp::caps;
 use crate::mcp::catalog::{Catalog, Cursor, Listing};
+use crate::mcp::confirm::{Confirmations, Held};
 use crate::mcp::fields::Fields;
 use crate::mcp::mismatch::{self, Distrust, Mismatch};
 use crate::mcp::pending::{Asked, Call, MAX, Pending, Request};
@@ -33,6 +34,7 @@ const WITH_BATCHES: &str = "2025-03-26";
 const MAX_BATCH: usize = 1000;
 
 mod asks;
+pub mod confirm;
 mod definitions;
 
 /// Why there is no gate.
@@ -67,6 +69,8 @@ pub enum Admitted {
     Call(u64),
     /// The client took this call back.
     Cancels(Call),
+    /// The client took a call back that waited for somebody's yes.
+    TakesBack(Box<Held>),
     /// Another request.
     Request,
     /// What the server had asked.
@@ -143,6 +147,8 @@ pub struct Gate {
     tasks: Tasks,
     /// The ids of our own requests.
     ids: RandomState,
+    /// Calls that wait for somebody's yes.
+    confirmations: Option<Confirmations>,
     /// What the client can be asked for, as it said last.
     announced: Capabilities,
     /// The client's `initialize` was answered.
@@ -171,6 +177,7 @@ impl Gate {
             waiting: Waiting::default(),
             tasks: Tasks::default(),
             ids: RandomState::new(),
+            confirmations: None,
             announced: Capabilities::default(),
             greeted: false,
             catalog: Catalog::default(),
@@ -239,6 +246,9 @@ impl Gate {
         }
         let in_flight = self.pending.get(id.key()).map(|request| &request.asked);
         let lists = invocation.method == TOOLS_LIST || self.listed(invocation).is_some();
+        if self.holds(id.key()) {
+            return Some(Refusal::ambiguous(format!("the id {} is already in flight", id.raw())));
+        }
         match (tool, in_flight) {
             // The answer to any of these must be told from every other.
             (
@@ -306,9 +316,10 @@ impl Gate {
         caps::refuse_result(&self.tools, tool, bytes as u64)
     }
 
-    /// When [`Gate::expire`] or [`Gate::expire_tasks`] has something to do next.
+    /// When [`Gate::expire`], [`Gate::expire_tasks`], [`Gate::expire_held`] or [`Gate::waiting`] has something to do next.
     pub fn deadline(&self) -> Option<Instant> {
-        self.pending.deadline().into_iter().chain(self.tasks.deadline()).min()
+        let held = self.confirmations.as_ref().and_then(Confirmations::deadline);
+        self.pending.deadline().into_iter().chain(self.tasks.deadline()).chain(held).min()
     }
 
     /// The calls that are too late at `now`. An answer that comes to one of them is late from here on.
@@ -329,6 +340,9 @@ impl Gate {
             Body::Request(id, invocation) => self.admit_request(id, invocation, now),
             Body::Notification(invocation) if invocation.method == "notifications/cancelled" => {
                 let id = invocation.params.request_id.and_then(|raw| raw.id());
+                if let Some(held) = id.as_ref().and_then(|id| self.take_back(id.key())) {
+                    return Admitted::TakesBack(Box::new(held));
+                }
                 match id.and_then(|id| self.pending.cancel(id.key())) {
                     Some(call) => Admitted::Cancels(call),
                     None => Admitted::Other,
@@ -343,13 +357,7 @@ impl Gate {
     }
 
     fn admit_request(&mut self, id: &Id<'_>, invocation: &Invocation<'_>, now: Instant) -> Admitted {
-        let modern = invocation.params.modern;
-        let initialize = invocation.method == "initialize";
-        self.legacy |= initialize;
-        self.modern |= modern;
-        if initialize || modern {
-            self.announced = Capabilities::read(invocation.params.capabilities);
-        }
+        self.meets(invocation);
         if let ("tasks/cancel", Some(Raw(task))) = (&*invocation.method, invocation.params.task_id) {
             self.tasks.end(&Raw(task).string().unwrap_or_default());
         }
@@ -358,17 +366,33 @@ impl Gate {
         admitted
     }
 
+    /// What a request tells of its client.
+    fn meets(&mut self, invocation: &Invocation<'_>) {
+        let modern = invocation.params.modern;
+        let initialize = invocation.method == "initialize";
+        self.legacy |= initialize;
+        self.modern |= modern;
+        if initialize || modern {
+            self.announced = Capabilities::read(invocation.params.capabilities);
+        }
+    }
+
+    fn insert_call(&mut self, id: &Id<'_>, invocation: &Invocation<'_>, number: u64, now: Instant) {
+        let tool = invocation.tool().unwrap_or_default();
+        self.rates.take(&tool, now);
+        let timeout = caps::timeout(&self.tools, &tool);
+        let deadline = timeout.and_then(|timeout| now.checked_add(timeout.value));
+        let call = Call { number, tool: tool.into_owned(), started: now };
+        let task = invocation.params.task.is_some_and(|task| task.0 != "null");
+        self.pending.insert(id, Asked::Call(call), invocation.params.modern, deadline, task);
+    }
+
     fn insert(&mut self, id: &Id<'_>, invocation: &Invocation<'_>, now: Instant) -> Admitted {
         let modern = invocation.params.modern;
         match invocation.tool() {
-            Some(tool) => {
+            Some(_) => {
                 let number = self.number_call();
-                self.rates.take(&tool, now);
-                let timeout = caps::timeout(&self.tools, &tool);
-                let deadline = timeout.and_then(|timeout| now.checked_add(timeout.value));
-                let call = Call { number, tool: tool.into_owned(), started: now };
-                let task = invocation.params.task.is_some_and(|task| task.0 != "null");
-                self.pending.insert(id, Asked::Call(call), modern, deadline, task);
+                self.insert_call(id, invocation, number, now);
                 Admitted::Call(number)
             }
             None => {
@@ -413,6 +437,7 @@ impl Gate {
             Ok(inputs) => inputs,
             Err(refusal) => return Some(Arrival { request, listing: Err(refusal), inputs: Vec::new() }),
         };
+        self.goes_on(&request, response.reply);
         let listing = match response.reply {
             Reply::Result { raw, .. } => self.learn(&request, raw),
             Reply::Error { .. } => Ok(Listing::default()),
@@ -435,7 +460,7 @@ impl Gate {
 
     /// Whether somebody waits for an answer with this id.
     pub fn awaits(&self, id: &IdKey) -> bool {
-        self.pending.get(id).is_some()
+        self.pending.get(id).is_some() || self.holds(id)
     }
 
     /// Forgets a request: what it was.

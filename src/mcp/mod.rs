@@ -1,7 +1,7 @@
 //! The gate: a message in, a judgement out. No I/O, no clock: the caller says what time it is.
 //!
 //! [`gate`] decides, [`catalog`] knows the server's tools, [`pending`] knows what is in flight, [`mismatch`] holds calls against what their tools declare, [`refusal`] says why not, [`answer`] tells whoever asked,
-//! [`pins`] compares what a server says of itself with what it said at first,
+//! [`confirm`] has a person asked, [`pins`] compares what a server says of itself with what it said at first,
 //! [`shape`] records arguments without their values, [`visible`] shows hostile text. The invariant: nothing is
 //! admitted without a [`gate::Permit`], and only a judgement makes one.
 //!
@@ -12,6 +12,7 @@ pub mod arguments;
 pub mod ask;
 mod caps;
 pub mod catalog;
+pub mod confirm;
 mod fields;
 pub mod gate;
 pub mod mismatch;

@@ -12,6 +12,9 @@ use crate::mcp::ask::Capabilities;
 use crate::mcp::catalog::Cursor;
 use crate::mcp::pins::Kind;
 
+/// SHA-256 of a call's arguments.
+pub type Digest = [u8; 32];
+
 /// Most calls in flight, and most other requests.
 pub const MAX: usize = 10_000;
 
@@ -78,6 +81,8 @@ pub struct Request {
     pub task: bool,
     /// What the client can be asked for before the answer comes.
     pub announced: Capabilities,
+    /// The digest of a call's arguments, where somebody said yes to it.
+    pub confirmed: Option<Digest>,
     /// When it is too late, for what has a time-out; the number tells apart what is late at the same time.
     deadline: Option<(Instant, u64)>,
     /// Requests with the same id before it that were not answered: no calls, so whose answer comes first is the same.
@@ -150,6 +155,7 @@ impl Pending {
             modern,
             task,
             announced: Capabilities::default(),
+            confirmed: None,
             deadline,
             earlier: 0,
         };
@@ -166,6 +172,13 @@ impl Pending {
     pub(super) fn announce(&mut self, id: &IdKey, announced: Capabilities) {
         if let Some(request) = self.requests.get_mut(id) {
             request.announced = announced;
+        }
+    }
+
+    /// Somebody said yes to this call with these arguments.
+    pub(super) fn confirm(&mut self, id: &IdKey, digest: Digest) {
+        if let Some(request) = self.requests.get_mut(id) {
+            request.confirmed = Some(digest);
         }
     }
 

@@ -1,4 +1,5 @@
-//! Which tools may be called: `tools.deny` first, then `tools.allow`, then `tools.default`.
+//! Which tools may be called, and which only once a person has said yes: `tools.deny` first, then `tools.ask`, then
+//! `tools.allow`, then `tools.default`.
 //!
 //! Names are data: compared byte for byte as the server will, never normalised. A `*` crosses every character.
 
@@ -24,6 +25,7 @@ pub struct Error {
 #[derive(Debug)]
 pub(super) struct Rules {
     allow: GlobSet,
+    ask: GlobSet,
     deny: GlobSet,
     tools: Tools,
 }
@@ -32,8 +34,8 @@ impl Rules {
     /// # Errors
     /// A pattern that is no glob.
     pub(super) fn new(tools: &Tools) -> Result<Self, Error> {
-        let (allow, deny) = (compile(&tools.allow)?, compile(&tools.deny)?);
-        Ok(Rules { allow, deny, tools: tools.clone() })
+        let (allow, ask, deny) = (compile(&tools.allow)?, compile(&tools.ask)?, compile(&tools.deny)?);
+        Ok(Rules { allow, ask, deny, tools: tools.clone() })
     }
 
     /// Why `tool` may not be called, if it may not.
@@ -49,17 +51,29 @@ impl Rules {
                 )),
             ));
         }
-        (self.tools.default == ToolDefault::Deny && !self.allow.is_match(tool)).then(|| {
-            let at = match &self.tools.default_origin {
-                Some(origin) => format!(" ({origin})"),
-                None => String::new(),
-            };
+        let is_named = self.allow.is_match(tool) || self.ask.is_match(tool);
+        (self.tools.default == ToolDefault::Deny && !is_named).then(|| {
+            let at = self.default_line();
             Refusal::new(
                 Reason::ToolNotListed,
                 format!("tools.default is \"deny\"{at}, and tools.allow does not name it"),
                 Remedy::Line(format!("tools.allow = [{}]", Value::from(escaped(tool)))),
             )
         })
+    }
+
+    /// The rule by which a call of `tool` waits for a person's yes, if one does so.
+    pub(super) fn asks(&self, tool: &str) -> Option<String> {
+        let first = self.ask.matches(tool).into_iter().min().and_then(|at| self.tools.ask.get(at));
+        if let Some(ToolPattern { glob, origin }) = first {
+            return Some(format!("tools.ask has \"{glob}\" ({origin})"));
+        }
+        (self.tools.default == ToolDefault::Ask && !self.allow.is_match(tool))
+            .then(|| format!("tools.default is \"ask\"{}", self.default_line()))
+    }
+
+    fn default_line(&self) -> String {
+        self.tools.default_origin.as_ref().map(|origin| format!(" ({origin})")).unwrap_or_default()
     }
 }
 

@@ -8,6 +8,7 @@
 pub mod address;
 pub mod argument;
 pub mod calls;
+pub mod confirm;
 pub mod directories;
 pub mod ending;
 pub mod grant;
@@ -30,6 +31,7 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
+use crate::policy::confirm::Confirm;
 use crate::policy::grant::Grant;
 use crate::policy::limits::Limits;
 use crate::policy::network::Network;
@@ -55,6 +57,8 @@ pub struct Policy {
     pub protocol: Protocol,
     /// What happens when the server's definitions change.
     pub pins: Pins,
+    /// How a person is asked before a call is made.
+    pub confirm: Confirm,
     /// What is recorded, and what happens when it cannot be.
     pub audit: Audit,
     /// What the kernel must offer.

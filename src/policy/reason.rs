@@ -187,6 +187,16 @@ reasons! {
     RateConcurrent = "rate.concurrent";
     /// A call without an answer in the time that the profile gives it.
     CallTimeout = "call.timeout";
+    /// A call that a person was asked about and that they did not allow.
+    ConfirmRefused = "confirm.refused";
+    /// A call that a person was asked about and that nobody answered in time.
+    ConfirmTimeout = "confirm.timeout";
+    /// A call that a person has to allow, where there is no way to ask one.
+    ConfirmUnavailable = "confirm.unavailable";
+    /// A call that a person has to allow, while as many wait as are held.
+    ConfirmTooMany = "confirm.too-many";
+    /// A call that came again with a state that is not the one it was given.
+    ConfirmState = "confirm.state";
     /// A call while as many are in flight as are kept track of.
     CallTooMany = "call.too-many";
     /// A result too long for clients to accept.

@@ -18,6 +18,8 @@ pub struct Tools {
     pub default: ToolDefault,
     /// Globs on tool names that may be called, each with the line that says so.
     pub allow: Vec<ToolPattern>,
+    /// Globs on tool names that may be called once a person has said yes, each with the line that says so.
+    pub ask: Vec<ToolPattern>,
     /// Globs on tool names that may never be called, each with the line that says so.
     pub deny: Vec<ToolPattern>,
     /// The line of `default`, when a file wrote one.
@@ -32,6 +34,13 @@ pub struct Tools {
     pub rule: BTreeMap<String, ToolRule>,
 }
 
+impl Tools {
+    /// Whether there may be a call that a person is asked about.
+    pub fn asks(&self) -> bool {
+        self.default == ToolDefault::Ask || !self.ask.is_empty()
+    }
+}
+
 /// `tools.default`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -39,7 +48,9 @@ pub enum ToolDefault {
     /// Every tool that is not denied may be called.
     #[default]
     Allow,
-    /// Only tools that `tools.allow` names may be called.
+    /// Every tool that neither `tools.allow` nor `tools.deny` names may be called once a person has said yes.
+    Ask,
+    /// Only tools that `tools.allow` or `tools.ask` names may be called.
     Deny,
 }
 

@@ -9,6 +9,7 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use crate::policy::confirm::{Channel, Confirm, TIMEOUT};
 use crate::policy::grant::Origin;
 use crate::policy::limits::Limits;
 use crate::policy::network::{CONNECTIONS, HostGrant, IDLE_TIMEOUT, LocalGrant, Network, RATE};
@@ -49,6 +50,7 @@ pub(super) struct Composed {
     pub within: Vec<Within>,
     pub protocol: Protocol,
     pub pins: Pins,
+    pub confirm: Confirm,
     pub audit: Audit,
     pub require: Require,
     /// The line behind each scalar, by its dotted key; a key that no file wrote is absent.
@@ -87,6 +89,7 @@ pub(super) fn compose(members: &[Member]) -> (Composed, Vec<Problem>) {
         within,
         protocol: scalars.protocol(),
         pins: scalars.pick("protocol.pins", |l| &l.pins, |pins| *pins, Pins::Enforce),
+        confirm: scalars.confirm(),
         audit: scalars.audit(),
         require: scalars.require(),
         lines: scalars.lines,
@@ -160,6 +163,19 @@ impl Scalars<'_> {
             roots: permission("roots", |layer| &layer.ask_roots, roots),
             elicitation: permission("elicitation", |layer| &layer.ask_elicitation, elicitation),
             sampling: permission("sampling", |layer| &layer.ask_sampling, sampling),
+        }
+    }
+
+    /// Fewer ways to say yes are the stricter, and less time for it.
+    fn confirm(&mut self) -> Confirm {
+        Confirm {
+            channels: self.pick(
+                "confirm.channels",
+                |layer| &layer.channels,
+                |channels: &BTreeSet<Channel>| (channels.len(), channels.clone()),
+                Channel::ALL.into(),
+            ),
+            timeout: self.pick("confirm.timeout", |layer| &layer.confirm_timeout, |time| *time, TIMEOUT),
         }
     }
 

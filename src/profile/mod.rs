@@ -411,6 +411,7 @@ fn assemble(
         tools: composed.tools.clone(),
         protocol: composed.protocol.clone(),
         pins: composed.pins,
+        confirm: composed.confirm.clone(),
         audit: composed.audit.clone(),
         require: composed.require.clone(),
     }

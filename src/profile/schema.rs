@@ -3,11 +3,12 @@
 //! The shape is `docs/PROFILES.md`. Every key is known here or in `unenforced`; anything else is an error. What is
 //! absent stays absent: defaults belong to the composition, or a base could never tell silence from a wish.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use toml::de::DeTable;
 
+use crate::policy::confirm::Channel;
 use crate::policy::protected::PROTECTED;
 use crate::policy::tools::UnknownFields;
 use crate::policy::{
@@ -22,6 +23,9 @@ use crate::profile::suggest;
 use crate::profile::tool_keys::{self, ToolKeys};
 use crate::profile::tree::{Maybe, Reading, Sourced, Table};
 use crate::profile::unenforced;
+
+/// The longest that a call may wait for a person.
+const LONGEST_WAIT: Duration = Duration::from_secs(3600);
 
 /// One file.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -52,6 +56,8 @@ pub(super) struct Layer {
     pub stdout: Maybe<Stdout>,
     pub unknown_fields: Maybe<UnknownFields>,
     pub pins: Maybe<Pins>,
+    pub channels: Maybe<BTreeSet<Channel>>,
+    pub confirm_timeout: Maybe<Duration>,
     pub ask_roots: Maybe<bool>,
     pub ask_elicitation: Maybe<bool>,
     pub ask_sampling: Maybe<bool>,
@@ -111,7 +117,7 @@ fn root(mut table: Table<'_>, layer: &mut Layer, env: Environment) {
         protocol(section, layer);
     }
     if let Some(section) = table.table("confirm") {
-        unenforced::confirm(section);
+        confirm(section, layer);
     }
     if let Some(section) = table.table("audit") {
         audit(section, layer, env);
@@ -223,6 +229,24 @@ fn permission(table: &mut Table<'_>, key: &'static str) -> Maybe<bool> {
         unenforced::report_with(table.reading(), found.origin.clone(), &what, help);
     }
     Some(Sourced { value: found.value?, origin: found.origin })
+}
+
+fn confirm(mut table: Table<'_>, layer: &mut Layer) {
+    layer.channels = table.get("channels").map(|node| {
+        let items = table.as_list("channels", node);
+        let words = Channel::ALL.map(|channel| (channel.word(), channel));
+        let found = items.into_iter().filter_map(|item| table.as_choice("channels", item, &words));
+        let value = found.map(|channel| channel.value).collect();
+        Sourced { value, origin: table.reading().origin(&node.span()) }
+    });
+    layer.confirm_timeout = table.duration("timeout");
+    if let Some(Sourced { value, origin }) = &layer.confirm_timeout
+        && *value > LONGEST_WAIT
+    {
+        let problem = Problem::new(origin.clone(), "`confirm.timeout` is longer than an hour");
+        table.reading().report(problem.help("a call that nobody answers is refused after it; write less"));
+    }
+    table.finish();
 }
 
 fn audit(mut table: Table<'_>, layer: &mut Layer, env: Environment) {

@@ -15,13 +15,13 @@ use crate::policy::tools::{OnMismatch, Rate, ToolDefault, UnknownFields};
 use crate::profile::entry::{self, Entry};
 use crate::profile::problem::Problem;
 use crate::profile::tree::{Maybe, Node, Sourced, Table};
-use crate::profile::unenforced;
 
 /// `[tools]`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct ToolKeys {
     pub default: Maybe<ToolDefault>,
     pub allow: Vec<Sourced<String>>,
+    pub ask: Vec<Sourced<String>>,
     pub deny: Vec<Sourced<String>>,
     pub caps: CapKeys,
     pub outside_paths: Maybe<OutsidePaths>,
@@ -67,20 +67,11 @@ pub(super) struct ArgumentKeys {
 pub(super) fn read(mut table: Table<'_>) -> ToolKeys {
     let default = table.choice(
         "default",
-        &[("allow", Some(ToolDefault::Allow)), ("deny", Some(ToolDefault::Deny)), ("ask", None)],
+        &[("allow", ToolDefault::Allow), ("ask", ToolDefault::Ask), ("deny", ToolDefault::Deny)],
     );
-    let default = default.and_then(|Sourced { value, origin }| match value {
-        Some(value) => Some(Sourced { value, origin }),
-        None => {
-            unenforced::report(table.reading(), origin, "`tools.default = \"ask\"`");
-            None
-        }
-    });
     let allow = globs(&mut table, "allow");
+    let ask = globs(&mut table, "ask");
     let deny = globs(&mut table, "deny");
-    if let Some(first) = globs(&mut table, "ask").into_iter().next() {
-        unenforced::report(table.reading(), first.origin, "`tools.ask`");
-    }
     let caps = caps(&mut table);
     let outside_paths = outside_paths(&mut table);
     let mismatch = table.choice("mismatch", &[("log", OnMismatch::Log), ("deny-next", OnMismatch::DenyNext)]);
@@ -93,7 +84,7 @@ pub(super) fn read(mut table: Table<'_>) -> ToolKeys {
         }
     }
     table.finish();
-    ToolKeys { default, allow, deny, caps, outside_paths, mismatch, rule }
+    ToolKeys { default, allow, ask, deny, caps, outside_paths, mismatch, rule }
 }
 
 /// Globs on tool names.

@@ -1,7 +1,7 @@
 //! What several files make of `[tools]`: lists add, the lower cap holds, and a rule that only one file has is kept.
 //!
 //! A list of what may be (`allow`, `within`, `one_of` …) grows with every file that adds to it, one of what may not be
-//! (`deny`, `deny_prefix`) too. `pattern` has no stricter side, so two bases that differ are an error.
+//! (`ask`, `deny`, `deny_prefix`) too. `pattern` has no stricter side, so two bases that differ are an error.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -29,7 +29,11 @@ pub(super) fn compose(scalars: &mut Scalars<'_>, problems: &mut Vec<Problem>) ->
     let default = scalars.chosen(
         "tools.default",
         |layer| layer.tools.default.as_ref(),
-        |default| *default == ToolDefault::Allow,
+        |default| match default {
+            ToolDefault::Deny => 0,
+            ToolDefault::Ask => 1,
+            ToolDefault::Allow => 2,
+        },
     );
     let all = caps(scalars, "tools", |layer| Some(&layer.tools.caps));
     let outside_paths = outside(scalars, "tools", |layer| Some(&layer.tools.outside_paths));
@@ -50,6 +54,7 @@ pub(super) fn compose(scalars: &mut Scalars<'_>, problems: &mut Vec<Problem>) ->
         default: default.as_ref().map_or(ToolDefault::Allow, |default| default.value),
         default_origin: default.map(|default| default.origin),
         allow: patterns(members, |layer| &layer.tools.allow),
+        ask: patterns(members, |layer| &layer.tools.ask),
         deny: patterns(members, |layer| &layer.tools.deny),
         all,
         outside_paths,

@@ -271,9 +271,22 @@ impl<'t> Table<'t> {
 
     /// One word of a fixed list.
     pub(super) fn choice<T: Copy>(&mut self, key: &'static str, words: &[(&str, T)]) -> Option<Sourced<T>> {
+        let node = self.get(key);
         #[cfg(test)]
         self.note(key, Asked::Choice(words.iter().map(|(word, _)| (*word).to_owned()).collect()));
-        let found = self.string(key)?;
+        self.as_choice(key, node?, words)
+    }
+
+    /// `node` as one word of a fixed list.
+    pub(super) fn as_choice<T: Copy>(
+        &self,
+        key: &str,
+        node: Node<'t>,
+        words: &[(&str, T)],
+    ) -> Option<Sourced<T>> {
+        #[cfg(test)]
+        self.note(key, Asked::Choice(words.iter().map(|(word, _)| (*word).to_owned()).collect()));
+        let found = self.as_string(key, node)?;
         if let Some((_, value)) = words.iter().find(|(word, _)| *word == found.value) {
             return Some(Sourced { value: *value, origin: found.origin });
         }

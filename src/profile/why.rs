@@ -272,6 +272,11 @@ fn named(resolved: &Resolved, tool: &str) -> Answer {
         return Answer::deny(Reason::ToolDenied, Layer::Gate, remedy, Some(pattern.origin.clone()), because);
     }
     let line = tools.default_origin.clone();
+    if let Some(pattern) = tools.ask.iter().find(|pattern| lint::matches(&pattern.glob, tool)) {
+        let because =
+            format!("`tools.ask` names it with \"{}\": each call waits for a person's yes", pattern.glob);
+        return Answer::allow(Some(pattern.origin.clone()), because);
+    }
     let allowed = tools.allow.iter().find(|pattern| lint::matches(&pattern.glob, tool));
     match (tools.default, allowed) {
         (_, Some(pattern)) => {
@@ -280,6 +285,10 @@ fn named(resolved: &Resolved, tool: &str) -> Answer {
         }
         (ToolDefault::Allow, None) => {
             Answer::allow(line, "`tools.default` is allow, and no list names it".into())
+        }
+        (ToolDefault::Ask, None) => {
+            let because = "`tools.default` is ask, and no list names it: each call waits for a person's yes";
+            Answer::allow(line, because.to_owned())
         }
         (ToolDefault::Deny, None) => {
             let because = "`tools.default` is deny, and `tools.allow` does not name it".to_owned();

@@ -13,14 +13,15 @@ use crate::jsonrpc::{
     Body, Class, Id, Invocation, Message, Outline, Payload, Reply, Response, ScanError, frame, scan,
 };
 use crate::mcp::answer;
+use crate::mcp::gate::confirm::Question;
 use crate::mcp::gate::{Admitted, Judgement};
 use crate::mcp::pending::{Asked, Call};
 use crate::mcp::refusal::Refusal;
 use crate::policy::reason::Reason;
-use crate::relay::Notice;
 use crate::relay::pump::{Action, Side, batch_of};
 use crate::relay::record::Ending;
 use crate::relay::shared::Shared;
+use crate::relay::{Notice, confirm};
 
 /// This direction.
 pub(super) struct FromClient {
@@ -35,14 +36,25 @@ impl FromClient {
         FromClient { shared, max_message, server_gone: false }
     }
 
-    /// Judges, admits and records one message; its text, where the server may not see what the client wrote.
-    fn pass(&self, message: &Message<'_>) -> Result<Option<String>, Refusal> {
+    /// Judges, admits and records one message, or holds it.
+    fn pass(&self, message: &Message<'_>) -> Result<Action, Refusal> {
         let (admitted, listed, rewritten) = {
             let now = Instant::now();
             let mut gate = self.shared.gate();
             match gate.judge_client(message, now) {
                 Judgement::Refuse(refusal) => return Err(refusal),
                 Judgement::Pass(permit) => {
+                    match gate.question(message, now)? {
+                        None => {}
+                        Some(Question::Ask { rule, form }) => {
+                            drop(gate);
+                            return confirm::ask(&self.shared, message, permit, (rule, form));
+                        }
+                        Some(Question::Again { id, answer }) => {
+                            drop(gate);
+                            return confirm::again(&self.shared, message, &id, answer);
+                        }
+                    }
                     let listed = message.tool().is_some_and(|tool| gate.is_listed(&tool));
                     let rewritten = gate.rewrite(message)?;
                     let admitted = gate.admit(permit, message, now);
@@ -55,6 +67,7 @@ impl FromClient {
             (Body::Request(id, invocation), Admitted::Call(number)) => {
                 self.shared.record.call_begins(number, id, invocation, message.raw.len(), listed)
             }
+            (_, Admitted::TakesBack(held)) => return Ok(confirm::taken_back(&self.shared, &held)),
             (_, Admitted::Cancels(call)) => {
                 // To take something back is never refused.
                 let _ = self.shared.call_ends(&call, Ending::silent(Outcome::Cancelled));
@@ -72,12 +85,24 @@ impl FromClient {
             (Body::Request(..), _) => self.shared.record.ready(),
             _ => Ok(()),
         };
-        written.map(|()| rewritten.text).map_err(|unwritable| {
+        written.map(|()| rewritten.text.map_or(Action::FORWARD, Action::rewritten)).map_err(|unwritable| {
             if let Body::Request(id, _) = &message.body {
                 self.shared.gate().withdraw(id.key());
             }
             Refusal::unwritable(&unwritable.detail)
         })
+    }
+
+    fn single(&self, message: &Message<'_>) -> Action {
+        if let Body::Response(response) = &message.body
+            && let Some(action) = confirm::answered(&self.shared, response)
+        {
+            return action;
+        }
+        match self.pass(message) {
+            Ok(action) => action,
+            Err(refusal) => Action::instead(self.refuse(message, &refusal)),
+        }
     }
 
     /// Records that a message was refused; the answer to it.
@@ -131,7 +156,7 @@ impl FromClient {
         let _ = self.shared.record.call_start(number, id, invocation, message.raw.len(), listed);
         let event = self.denied(message, refusal);
         let told = self.shared.record.told(refusal);
-        let answer = if self.shared.gate().awaits(id.key()) {
+        let answer = if self.shared.gate().awaits(id.key()) || confirm::is_about_state(refusal) {
             self.error(Some(id), refusal, None, event.as_deref())
         } else if refusal.is_unknown_tool() {
             answer::unknown_tool(id.raw(), tool, &told, event.as_deref())
@@ -173,8 +198,9 @@ impl FromClient {
         }
         let mut texts = Vec::with_capacity(messages.len());
         let failed = messages.iter().enumerate().find_map(|(n, message)| match self.pass(message) {
-            Ok(text) => {
-                texts.push(text);
+            Ok(action) => {
+                // A server passes over the cancellation of what it never saw; nothing else of a batch is held.
+                texts.push(action.text);
                 None
             }
             Err(refusal) => Some((n, refusal)),
@@ -190,12 +216,13 @@ impl FromClient {
 
     fn judge_all(&self, messages: &[Message<'_>]) -> Vec<Option<Refusal>> {
         let now = Instant::now();
-        let gate = self.shared.gate();
+        let mut gate = self.shared.gate();
         let mut ids = HashSet::new();
         messages
             .iter()
             .map(|message| match (&message.body, gate.judge_client(message, now)) {
                 (_, Judgement::Refuse(refusal)) => Some(refusal),
+                _ if let Some(refusal) = gate.refuse_in_batch(message, now) => Some(refusal),
                 (Body::Request(id, _), _) if !ids.insert(id.key()) => {
                     Some(Refusal::ambiguous(format!("the id {} is twice in one batch", id.raw())))
                 }
@@ -262,11 +289,7 @@ impl Side for FromClient {
         let Some(_open) = shared.enter() else { return Action::DROP };
         let limits = shared.gate().limits();
         match scan(content, limits) {
-            Ok(Payload::Single(message)) => match self.pass(&message) {
-                Ok(None) => Action::FORWARD,
-                Ok(Some(text)) => Action::rewritten(text),
-                Err(refusal) => Action::instead(self.refuse(&message, &refusal)),
-            },
+            Ok(Payload::Single(message)) => self.single(&message),
             Ok(Payload::Batch(messages)) => self.batch(&messages),
             Err(error) => self.unreadable(content, &error, limits.max_depth),
         }

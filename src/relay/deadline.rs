@@ -13,9 +13,9 @@ use crate::event::{Direction, Outcome};
 use crate::mcp::answer;
 use crate::mcp::gate::{Expired, Overdue};
 use crate::mcp::pending::Asked;
-use crate::relay::Notice;
 use crate::relay::record::Ending;
 use crate::relay::shared::Shared;
+use crate::relay::{Notice, confirm};
 
 /// Ends calls that take too long, until the session ends.
 pub(super) fn watch(shared: &Shared) {
@@ -41,7 +41,7 @@ pub(super) fn watch(shared: &Shared) {
 /// Ends what is too late by now; whether anything was. `None` when the session has ended.
 fn end_late(shared: &Shared) -> Option<bool> {
     let expired = expire(shared)?;
-    let is_expired = !expired.is_empty();
+    let is_expired = confirm::watch(shared)? | !expired.is_empty();
     for (answer, cancel) in expired {
         shared.server.say(cancel);
         if answer.is_some_and(|answer| shared.client.write(answer.as_bytes()).is_err()) {

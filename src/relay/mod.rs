@@ -12,6 +12,7 @@
 mod alarm;
 mod client;
 mod complaints;
+pub mod confirm;
 mod deadline;
 mod excerpt;
 mod meter;
@@ -48,6 +49,7 @@ use crate::policy::{Audit, Pins, Policy, Protocol};
 use crate::relay::alarm::Alarm;
 use crate::relay::client::FromClient;
 use crate::relay::complaints::Complaints;
+use crate::relay::confirm::ways::{Asking, Confirm};
 use crate::relay::meter::Meter;
 use crate::relay::notifications::Notifications;
 use crate::relay::pinned::Store;
@@ -89,6 +91,8 @@ pub struct Settings {
     pub audit: Audit,
     /// What the server's definitions are compared with; `None`: nothing.
     pub pins: Option<Pinning>,
+    /// How a person is asked; `None`: no call waits for one.
+    pub confirm: Option<Asking>,
 }
 
 /// What is pinned of a server, and where that stands.
@@ -121,13 +125,14 @@ impl Pinning {
 
 impl Settings {
     /// The parts of `policy`, with what only the session knows.
-    pub fn new(policy: &Policy, ground: Ground, pins: Option<Pinning>) -> Self {
+    pub fn new(policy: &Policy, ground: Ground, pins: Option<Pinning>, confirm: Option<Asking>) -> Self {
         Settings {
             tools: policy.tools.clone(),
             protocol: policy.protocol.clone(),
             audit: policy.audit.clone(),
             ground,
             pins,
+            confirm,
         }
     }
 }
@@ -188,6 +193,10 @@ pub fn start(
     if let Some(Pinning { known, server, enforce, .. }) = &settings.pins {
         gate.watch(Watch::new(server, *enforce, known.clone()));
     }
+    if let Some(asking) = &settings.confirm {
+        gate.confirm(&confirm::ways::key()?, asking.timeout(), Instant::now());
+    }
+    let confirm = settings.confirm.as_ref().map(|asking| Confirm::new(asking, emitter.session()));
     let shared = Arc::new(Shared {
         gate: Mutex::new(gate),
         record: Recorder::new(emitter, &settings.audit, notices.clone()),
@@ -199,8 +208,10 @@ pub fn start(
         alarm: Alarm::new()?,
         notices,
         pins: settings.pins.as_ref().map(|pins| (pins.store.clone(), pins.enforce)),
+        confirm,
         open: RwLock::new(true),
     });
+    confirm::serve(&shared);
     let max_message = settings.protocol.max_message;
     let (from_client, from_server) = (File::from(ends.client_in), File::from(ends.server_out));
     let mut to_server = FromClient::new(Arc::clone(&shared), max_message);
@@ -210,6 +221,7 @@ pub fn start(
     let mut threads = Vec::with_capacity(3);
     threads.push(spawn("relay-in", &shared, move |shared| {
         let pumped = pump::pump(&from_client, length(max_message), &mut to_server);
+        confirm::give_up(shared);
         // Told before the server can know, so that its end is the client's doing in the log. An error here is an
         // answer that could not be written; that was told.
         if pumped.is_ok() {
@@ -272,6 +284,7 @@ impl Relay {
     pub fn finish(&self) -> Result<(), Unwritable> {
         self.shared.close();
         self.shared.alarm.wake();
+        confirm::finish(&self.shared);
         let unanswered = self.shared.gate().drain();
         let ended = unanswered
             .iter()

@@ -10,9 +10,9 @@ use sha2::{Digest, Sha256};
 use tokio::sync::mpsc::UnboundedSender;
 
 use crate::event::{
-    AuditDegraded, AuditLost, CallEnd, CallStart, Direction, Emitter, Event, MessageDenied, Outcome,
-    PinDifference, RequestEnd, RequestStart, StderrLine, StdoutNoise, ToolChanged, ToolDefined, ToolMismatch,
-    Unwritable,
+    AuditDegraded, AuditLost, CallEnd, CallStart, ConfirmAnswered, ConfirmAsked, Direction, Emitter, Event,
+    MessageDenied, Outcome, PinDifference, RequestEnd, RequestStart, StderrLine, StdoutNoise, ToolChanged,
+    ToolDefined, ToolMismatch, Unwritable,
 };
 use crate::jsonrpc::{Id, Invocation, Raw};
 use crate::mcp::ask::Asking;
@@ -247,6 +247,26 @@ impl Recorder {
     /// Only the line `call.end`, for a call of which there was only the line `call.start`.
     pub(super) fn call_denied(&self, call: &Call, ending: Ending) -> Result<(), Unwritable> {
         self.call_end(call, ending, Summary { denied: 1, ..Summary::default() })
+    }
+
+    /// Only the line `call.end`, for a call that never reached the server and was not refused.
+    pub(super) fn call_dropped(&self, call: &Call, outcome: Outcome) -> Result<(), Unwritable> {
+        self.call_end(call, Ending::silent(outcome), Summary::default())
+    }
+
+    /// Somebody is asked about a call.
+    pub(super) fn confirm_asked(&self, asked: ConfirmAsked) -> Result<(), Unwritable> {
+        self.emit(&Event::ConfirmAsked(Box::new(asked))).map(drop)
+    }
+
+    /// Somebody answered, or nobody did.
+    pub(super) fn confirm_answered(&self, answered: ConfirmAnswered) -> Result<(), Unwritable> {
+        self.emit(&Event::ConfirmAnswered(Box::new(answered))).map(drop)
+    }
+
+    /// A call of which there was only the line `call.start` goes to the server.
+    pub(super) fn call_goes_on(&self, number: u64) {
+        self.emitter.calls().begin(number);
     }
 
     fn call_end(&self, call: &Call, ending: Ending, summary: Summary) -> Result<(), Unwritable> {

@@ -19,6 +19,7 @@ use crate::mcp::pending::Call;
 use crate::mcp::refusal::Refusal;
 use crate::policy::calls::Deeds;
 use crate::relay::alarm::Alarm;
+use crate::relay::confirm::ways::Confirm;
 use crate::relay::meter::Meter;
 use crate::relay::notifications::Notifications;
 use crate::relay::pinned::Store;
@@ -41,6 +42,8 @@ pub(super) struct Shared {
     pub(super) notices: UnboundedSender<Notice>,
     /// The pin file, and whether what cannot be written there is held back.
     pub(super) pins: Option<(Store, bool)>,
+    /// How a person is asked, where the policy has calls wait for one.
+    pub(super) confirm: Option<Confirm>,
     pub(super) open: RwLock<bool>,
 }
 
@@ -149,6 +152,18 @@ impl ServerIn {
     pub(super) fn write(&self, bytes: &[u8], client_gone: impl FnOnce()) -> io::Result<()> {
         let turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
         let written = self.write_all(bytes, client_gone);
+        drop(turn);
+        written
+    }
+
+    /// Decides what is written, if anything is, and writes it, in one turn. `client_gone` as in [`ServerIn::write`].
+    pub(super) fn write_decided(
+        &self,
+        decide: impl FnOnce() -> Option<Vec<u8>>,
+        client_gone: impl FnOnce(),
+    ) -> io::Result<()> {
+        let turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
+        let written = decide().map_or(Ok(()), |bytes| self.write_all(&bytes, client_gone));
         drop(turn);
         written
     }

@@ -1,5 +1,6 @@
 //! The relay between a client and a server that are pipes in the hands of a test.
 
+mod confirm;
 mod deadlines;
 
 use std::fs::File;
@@ -76,6 +77,7 @@ fn settings() -> Settings {
         },
         ground: bare(),
         pins: None,
+        confirm: None,
         protocol: Protocol {
             max_message: 16 << 20,
             max_depth: 64,

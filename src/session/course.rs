@@ -13,6 +13,7 @@ use crate::audit::writer::Writer;
 use crate::event::{Cause, Emitter, Event, ProcessExit, Rusage, Status, text};
 use crate::network;
 use crate::notify::{Broker, Settings as BrokerSettings};
+use crate::relay::confirm::ways::Asking;
 use crate::relay::{self, Ends, Notice, Pinning, Relay};
 use crate::sandbox::control::{Order, Report, Step};
 use crate::sandbox::rules::Rules;
@@ -264,8 +265,10 @@ impl<'a> Course<'a> {
 
     fn start_relay(&mut self) -> Action {
         let Some((ends, told)) = self.waiting.take() else { return Action::None };
+        let request = self.request;
+        let asking = Asking::of(&request.policy, &request.server, request.runtime_dir.clone());
         let settings =
-            relay::Settings::new(&self.request.policy, ground::ground(self.request), self.pins.take());
+            relay::Settings::new(&request.policy, ground::ground(request), self.pins.take(), asking);
         match relay::start(ends, &settings, self.emitter.clone(), told) {
             Ok(relay) => {
                 self.relay = Some(relay);

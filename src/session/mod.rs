@@ -66,6 +66,8 @@ pub struct Request {
     pub audit_dir: PathBuf,
     /// Our state folder, for what is remembered between runs.
     pub state_dir: PathBuf,
+    /// Our runtime folder, for what can be asked of a session that runs.
+    pub runtime_dir: PathBuf,
     /// The program that started us.
     pub client: Option<String>,
     /// What explains denials.

@@ -69,10 +69,8 @@ fn an_unknown_variable_is_an_error() {
 fn a_key_that_nothing_enforces_is_refused() {
     let ground = Ground::new();
     for (lines, key) in [
-        ("[tools]\nask = [\"write_file\"]\n", "ask"),
-        ("[tools]\ndefault = \"ask\"\n", "ask"),
-        ("[confirm]\ntimeout = \"60s\"\n", "confirm"),
         ("[protocol]\nserver_requests = { sampling = \"ask\" }\n", "sampling"),
+        ("[audit]\ntrace_stat = true\n", "trace_stat"),
     ] {
         refused(&ground, &plain_profile(&ground, lines), &[key]);
     }

@@ -45,6 +45,10 @@ pub(super) fn text(resolved: &Resolved, style: Style) -> String {
     report.scalar("protocol", "server_requests.roots", &word(&asked.roots));
     report.scalar("protocol", "server_requests.elicitation", &word(&asked.elicitation));
     report.scalar("protocol", "server_requests.sampling", &word(&asked.sampling));
+    report.section("confirm");
+    let channels: Vec<&str> = policy.confirm.channels.iter().map(|channel| channel.word()).collect();
+    report.scalar("confirm", "channels", &channels.join(" "));
+    report.scalar("confirm", "timeout", &time(Some(policy.confirm.timeout)));
     report.section("audit");
     report.scalar("audit", "arguments", &word(&policy.audit.arguments));
     report.scalar("audit", "stderr", &policy.audit.stderr.to_string());
@@ -171,7 +175,7 @@ impl Report<'_> {
             let text = format!("{} = {}", line.key, line.value);
             let _ = writeln!(self.text, "{:53} {}", escape(&text), escape(&origin));
         }
-        for (word, patterns) in [("allow", &tools.allow), ("deny", &tools.deny)] {
+        for (word, patterns) in [("allow", &tools.allow), ("ask", &tools.ask), ("deny", &tools.deny)] {
             for pattern in patterns {
                 let origin = place(pattern.origin.line, &pattern.origin.file);
                 let origin = escape(&origin);

@@ -1,5 +1,6 @@
 //! A policy as a list of facts: each a key, a value as TOML writes it, how strict that is, and the line that states it.
 
+use crate::policy::confirm::Confirm;
 use crate::policy::grant::{Access, Grant};
 use crate::policy::network::{LocalGrant, Network};
 use crate::policy::tools::UnknownFields;
@@ -8,14 +9,25 @@ use crate::policy::{
     Protocol, Require, Requirement, Stdout, Sync,
 };
 use crate::profile::Resolved;
-use crate::profile::difference::list::{Fact, List, json, or_none, quoted, rate_weight};
+use crate::profile::difference::list::{Fact, List, json, list as words, or_none, quoted, rate_weight};
 use crate::profile::difference::tool_facts::Ruled;
 use crate::profile::difference::weight::Weight;
 
 /// Everything that a policy says. What identifies it says nothing of what it allows.
 pub(super) fn of(resolved: &Resolved, ruled: &Ruled) -> Vec<Fact> {
-    let Policy { profile, filesystem, process, limits, network, tools, protocol, pins, audit, require } =
-        &resolved.policy;
+    let Policy {
+        profile,
+        filesystem,
+        process,
+        limits,
+        network,
+        tools,
+        protocol,
+        pins,
+        confirm,
+        audit,
+        require,
+    } = &resolved.policy;
     let mut list = List { resolved, facts: Vec::new() };
     list.filesystem(filesystem);
     list.process(process);
@@ -39,6 +51,10 @@ pub(super) fn of(resolved: &Resolved, ruled: &Ruled) -> Vec<Fact> {
             Pins::Off => 2,
         },
     );
+    let Confirm { channels, timeout } = confirm;
+    let ways = Weight::OneOf(channels.iter().map(ToString::to_string).collect());
+    list.scalar("confirm.channels", words(channels), ways);
+    list.time("confirm.timeout", Some(*timeout));
     list.audit(audit);
     let Require { landlock_abi, kill_scope } = require;
     let missing = u128::from(u32::MAX - landlock_abi);

@@ -23,8 +23,22 @@ pub(super) fn ruled(tools: &Tools, names: &mut Ruled) {
 
 impl List<'_> {
     pub(super) fn tools(&mut self, tools: &Tools, unknown: UnknownFields, env: Environment, ruled: &Ruled) {
-        let Tools { default, allow, deny, default_origin: _, all, outside_paths, mismatch, rule } = tools;
-        self.word("tools.default", default, u128::from(*default == ToolDefault::Allow));
+        let Tools { default, allow, ask, deny, default_origin: _, all, outside_paths, mismatch, rule } =
+            tools;
+        self.word(
+            "tools.default",
+            default,
+            match default {
+                ToolDefault::Deny => 0,
+                ToolDefault::Ask => 1,
+                ToolDefault::Allow => 2,
+            },
+        );
+        for pattern in ask {
+            // Where nothing else lets a tool be called, to ask about it is more than to refuse it.
+            let weight = if *default == ToolDefault::Deny { Weight::Allowed } else { Weight::Denied };
+            self.push("tools.ask", quoted(&pattern.glob), weight, Some(pattern.origin.clone()));
+        }
         for pattern in allow {
             let weight = Weight::Tool(pattern.glob.clone());
             self.push("tools.allow", quoted(&pattern.glob), weight, Some(pattern.origin.clone()));

@@ -180,29 +180,42 @@ fn base() -> impl Strategy<Value = String> {
         folders,
         prop::option::of(1..9u32),
         prop::option::of(prop::sample::select(vec!["session", "private"])),
-        prop::option::of(prop::sample::select(vec!["allow", "deny"])),
+        prop::option::of(prop::sample::select(vec!["allow", "ask", "deny"])),
         prop::option::of(4..8u32),
         prop::collection::vec(prop::sample::select(vec!["x*", "y", "z"]), 0..3),
         (
             prop::collection::vec(prop::sample::select(vec!["x", "w*"]), 0..3),
             prop::collection::vec(prop::sample::select(vec!["a.com:443", "*.b.com:80", "A.com.:443"]), 0..3),
             prop::option::of(prop::sample::select(vec!["1/s", "9/min", "none"])),
+            prop::collection::vec(prop::sample::select(vec!["y*", "z"]), 0..3),
+            prop::option::of(prop::collection::vec(
+                prop::sample::select(vec!["elicitation", "desktop", "terminal"]),
+                0..3,
+            )),
+            prop::option::of(prop::sample::select(vec!["1s", "2m"])),
         ),
     )
-        .prop_map(|(folders, processes, home, default, abi, deny, (allow, hosts, rate))| {
-            let read: Vec<String> = folders.iter().map(|folder| format!("\"$ROOT/work/{folder}\"")).collect();
-            let mut body = format!(
-                "[filesystem]\nread = [{}]\n[tools]\ndeny = {deny:?}\nallow = {allow:?}\n",
-                read.join(", ")
-            );
-            body += &default.map_or(String::new(), |default| format!("default = \"{default}\"\n"));
-            body += &processes.map_or(String::new(), |number| format!("[limits]\nprocesses = {number}\n"));
-            body += &home.map_or(String::new(), |home| format!("[process]\nhome = \"{home}\"\n"));
-            body += &format!("[network]\nallow = {hosts:?}\n");
-            body += &rate.map_or(String::new(), |rate| format!("rate = \"{rate}\"\n"));
-            body += &abi.map_or(String::new(), |abi| format!("[require]\nlandlock_abi = {abi}\n"));
-            body
-        })
+        .prop_map(
+            |(folders, processes, home, default, abi, deny, (allow, hosts, rate, ask, channels, wait))| {
+                let read: Vec<String> =
+                    folders.iter().map(|folder| format!("\"$ROOT/work/{folder}\"")).collect();
+                let mut body = format!(
+                    "[filesystem]\nread = [{}]\n[tools]\ndeny = {deny:?}\nask = {ask:?}\nallow = {allow:?}\n",
+                    read.join(", ")
+                );
+                body += &default.map_or(String::new(), |default| format!("default = \"{default}\"\n"));
+                body +=
+                    &processes.map_or(String::new(), |number| format!("[limits]\nprocesses = {number}\n"));
+                body += &home.map_or(String::new(), |home| format!("[process]\nhome = \"{home}\"\n"));
+                body += &format!("[network]\nallow = {hosts:?}\n");
+                body += &rate.map_or(String::new(), |rate| format!("rate = \"{rate}\"\n"));
+                body += "[confirm]\n";
+                body += &channels.map_or(String::new(), |channels| format!("channels = {channels:?}\n"));
+                body += &wait.map_or(String::new(), |wait| format!("timeout = \"{wait}\"\n"));
+                body += &abi.map_or(String::new(), |abi| format!("[require]\nlandlock_abi = {abi}\n"));
+                body
+            },
+        )
 }
 
 /// The policy of a profile that only extends, without what tells the profiles themselves apart.

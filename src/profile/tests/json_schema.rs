@@ -104,6 +104,7 @@ const OF_ENTRIES: &[(&str, &str)] = &[
 
 /// Keys whose texts mean more than a schema can say: the parser may refuse what the schema lets pass, never the other way.
 const MEANS_MORE: &[&str] = &[
+    "confirm.timeout",
     "filesystem.unprotected",
     "limits.cpu_time",
     "network.allow",
@@ -283,8 +284,14 @@ impl Format {
         let is = |asked| self.is(key, &asked);
         if is(Asked::List) {
             let mut kinds = Vec::new();
-            if is(Asked::String) {
-                kinds.push(json!({"type": "string"}));
+            let words = self.questions[key].iter().find_map(|asked| match asked {
+                Asked::Choice(words) => Some(words),
+                _ => None,
+            });
+            match words {
+                Some(words) => kinds.push(json!({ "enum": words })),
+                None if is(Asked::String) => kinds.push(json!({"type": "string"})),
+                None => {}
             }
             if is(Asked::Table) {
                 kinds.push(self.entry(key));

@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use super::User;
 use crate::policy::argument::OutsidePaths;
-use crate::policy::tools::{Period, Rate, Tools};
+use crate::policy::confirm::{Channel, Confirm};
+use crate::policy::tools::{Period, Rate, ToolDefault, Tools};
+use crate::policy::verdict::Ruling;
 use crate::profile::why;
 
 const RULES: &str = r#"
@@ -140,4 +142,43 @@ fn why_tells_what_holds_for_a_tool() {
     assert!(note.contains("tools.rule.read_file.argument.head.pattern = \"[0-9]+\" ("), "{note}");
     assert!(!note.contains("rule.fetch"), "{note}");
     assert_eq!(why::tool(&user.of("").unwrap(), "x").note, None);
+}
+
+#[test]
+fn what_asks_is_read_with_its_ways_and_its_time() {
+    let user = User::new();
+    let resolved = user.of("").unwrap().policy;
+    assert!(!resolved.tools.asks());
+    assert_eq!(resolved.confirm, Confirm::default());
+    user.profile(
+        "one",
+        "[tools]\nask = [\"write_*\"]\n[confirm]\nchannels = [\"terminal\", \"desktop\"]\ntimeout = \"5m\"",
+    );
+    user.profile("two", "[tools]\nask = [\"move_*\"]\ndefault = \"ask\"\n[confirm]\nchannels = [\"terminal\"]\ntimeout = \"90s\"");
+    let both = user.of("extends = [\"one\", \"two\"]").unwrap().policy;
+    let globs: Vec<&str> = both.tools.ask.iter().map(|pattern| pattern.glob.as_str()).collect();
+    assert_eq!(globs, ["move_*", "write_*"]);
+    assert_eq!((both.tools.default, both.tools.asks()), (ToolDefault::Ask, true));
+    assert_eq!(both.confirm.channels, [Channel::Terminal].into());
+    assert_eq!(both.confirm.timeout, Duration::from_secs(90));
+    let above = "extends = [\"one\", \"two\"]\n[tools]\ndefault = \"allow\"\n[confirm]\nchannels = []\ntimeout = \"1h\"";
+    let above = user.of(above).unwrap().policy;
+    assert_eq!(above.tools.default, ToolDefault::Allow);
+    assert_eq!((above.confirm.channels.len(), above.confirm.timeout), (0, Duration::from_secs(3600)));
+}
+
+#[test]
+fn why_tells_that_a_tool_asks() {
+    let user = User::new();
+    let resolved = user
+        .of("[tools]\ndefault = \"deny\"\nask = [\"w*\"]\nallow = [\"w*\", \"r\"]\ndeny = [\"wx\"]")
+        .unwrap();
+    let answer = why::tool(&resolved, "write");
+    assert_eq!((answer.verdict, answer.line.unwrap().line), (Ruling::Allow, 4));
+    assert!(answer.because.contains("waits for a person's yes"), "{}", answer.because);
+    assert_eq!(why::tool(&resolved, "wx").verdict, Ruling::Deny);
+    assert!(!why::tool(&resolved, "r").because.contains("waits"));
+    let resolved = user.of("[tools]\ndefault = \"ask\"\nallow = [\"r\"]").unwrap();
+    assert!(why::tool(&resolved, "x").because.contains("waits for a person's yes"));
+    assert!(!why::tool(&resolved, "r").because.contains("waits"));
 }
