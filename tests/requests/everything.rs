@@ -38,8 +38,7 @@ fn research(session: &mut Session) -> String {
     let call = json!({"name": "simulate-research-query", "task": {"ttl": 60_000},
         "arguments": {"topic": "python", "ambiguous": true}});
     let answer = session.ask("tools/call", &call);
-    let task = answer["result"]["task"]["taskId"].as_str().unwrap_or_else(|| panic!("{answer}")).to_owned();
-    task
+    answer["result"]["task"]["taskId"].as_str().unwrap_or_else(|| panic!("{answer}")).to_owned()
 }
 
 fn wait_for(session: &mut Session, task: &str, status: &[&str]) -> Value {

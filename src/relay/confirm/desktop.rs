@@ -19,6 +19,7 @@ use nix::sys::wait::{Id, WaitPidFlag, waitid};
 use nix::unistd::Pid;
 
 use crate::mcp::confirm::Answer;
+use crate::mcp::visible::visible;
 use crate::relay::{STACK, pipe};
 
 /// What a dialog finds in its environment.
@@ -145,7 +146,12 @@ impl Dialogs {
             let answer = match start(command, &open, &name) {
                 Ok((child, output)) => {
                     let (code, said) = end(child, &output, &open, &name);
-                    program.answer(code, &said)
+                    let answer = program.answer(code, &said);
+                    if answer.is_none() && code.is_some() {
+                        let said = visible(said.trim(), 300);
+                        tracing::warn!(program = program.path, code, said, "the dialog was not answered");
+                    }
+                    answer
                 }
                 Err(error) => {
                     tracing::warn!(%error, program = program.path, "the dialog could not be opened");

@@ -24,12 +24,26 @@ const load = tree => {
 // What the server asks is answered as the plan says; without a word in it, every question is declined.
 const answers = plan.answers;
 const asked = new Set();
+// Or what a person says to each question in turn; where they say nothing at all, the client shows no forms.
+const { says } = plan;
+const questions = [];
+const showsForms = says === undefined || says.length > 0;
+const said = async word => {
+    if (word === 'late') await new Promise(resolve => setTimeout(resolve, plan.late_s * 1000));
+    if (word === 'accept' || word === 'late') return { action: 'accept', content: { approve: true } };
+    if (word === 'bare') return { action: 'accept', content: { approve: false } };
+    return { action: word };
+};
 const roots = () => {
     asked.add('roots/list');
     return { roots: plan.roots.map(uri => ({ uri, name: 'served' })) };
 };
 const elicit = ({ params }) => {
     asked.add('elicitation/create');
+    if (says) {
+        questions.push(params.message);
+        return said(says.shift());
+    }
     if (!answers) return { action: 'decline' };
     return params.mode === 'url' ? { action: 'accept' } : answers.elicitation;
 };
@@ -40,7 +54,7 @@ const sample = ({ params }) => {
     return { role: 'assistant', content: { type: 'text', text }, model: 'none' };
 };
 const capabilities = {
-    elicitation: answers ? { form: {}, url: {} } : {},
+    ...(showsForms ? { elicitation: answers ? { form: {}, url: {} } : {} } : {}),
     ...(answers ? { sampling: {} } : {}),
     ...(plan.roots.length > 0 ? { roots: {} } : {}),
 };
@@ -55,7 +69,7 @@ async function legacySdk() {
     );
     const client = new Client(us, { capabilities });
     if (capabilities.roots) client.setRequestHandler(ListRootsRequestSchema, roots);
-    client.setRequestHandler(ElicitRequestSchema, elicit);
+    if (showsForms) client.setRequestHandler(ElicitRequestSchema, elicit);
     if (answers) client.setRequestHandler(CreateMessageRequestSchema, sample);
     return { client, StdioClientTransport, getDefaultEnvironment };
 }
@@ -67,7 +81,7 @@ async function dualEra(mode) {
     const versionNegotiation = { mode: mode === 'legacy' || mode === 'auto' ? mode : { pin: mode } };
     const client = new Client(us, { capabilities, versionNegotiation });
     if (capabilities.roots) client.setRequestHandler('roots/list', roots);
-    client.setRequestHandler('elicitation/create', elicit);
+    if (showsForms) client.setRequestHandler('elicitation/create', elicit);
     if (answers) client.setRequestHandler('sampling/createMessage', sample);
     return { client, StdioClientTransport, getDefaultEnvironment };
 }
@@ -106,6 +120,7 @@ async function drive() {
     seen.prompts = await each(plan.prompts, 'prompt', p => client.getPrompt(p));
     // Last: server-everything adds tools some time after the handshake.
     seen.tools = await attempt(() => client.listTools());
+    if (says) seen.questions = questions;
     if (answers) seen.asked = [...asked].sort();
     await client.close();
     return seen;

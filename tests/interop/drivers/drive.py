@@ -44,13 +44,28 @@ async def attempt(awaitable):
 async def drive(mode, plan, command):
     # What the server asks is answered as the plan says; without a word in it, every question is declined.
     answers, asked = plan.get("answers"), []
+    # Or what a person says to each question in turn; where they say nothing at all, the client shows no forms.
+    says, questions = plan.get("says"), []
+    shows_forms = says != []
 
     async def roots(_context):
         asked.append("roots/list")
         return types.ListRootsResult(roots=[types.Root(uri=uri, name="served") for uri in plan["roots"]])
 
+    async def said(word):
+        if word == "late":
+            await asyncio.sleep(plan["late_s"])
+        if word in ("accept", "late"):
+            return types.ElicitResult(action="accept", content={"approve": True})
+        if word == "bare":
+            return types.ElicitResult(action="accept", content={"approve": False})
+        return types.ElicitResult(action=word)
+
     async def elicit(_context, params):
         asked.append("elicitation/create")
+        if says is not None:
+            questions.append(params.message)
+            return await said(says.pop(0))
         if not answers:
             return types.ElicitResult(action="decline")
         if getattr(params, "mode", "form") == "url":
@@ -69,7 +84,7 @@ async def drive(mode, plan, command):
         cache=None,
         read_timeout_seconds=60,
         list_roots_callback=roots if plan["roots"] else None,
-        elicitation_callback=elicit,
+        elicitation_callback=elicit if shows_forms else None,
         sampling_callback=sample if answers else None,
     )
     seen = {}
@@ -97,6 +112,8 @@ async def drive(mode, plan, command):
         ]
         # Last: server-everything adds tools some time after the handshake.
         seen["tools"] = await attempt(client.list_tools())
+    if says is not None:
+        seen["questions"] = questions
     if answers:
         seen["asked"] = sorted(set(asked))
     return seen
