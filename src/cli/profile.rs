@@ -459,6 +459,31 @@ mod tests {
     }
 
     #[test]
+    fn two_profiles_are_compared_and_environments_of_one() {
+        let (_root, dirs, file) = user("version = 1\n[tools]\ndeny = [\"x\"]\n");
+        let diff = |words: &[&str]| status(&[&["diff"], words].concat(), &dirs);
+        assert_eq!(diff(&[&file, &file, "--exit-code"]), ExitCode::SUCCESS);
+        assert_eq!(diff(&[&file, "base", "--json"]), ExitCode::SUCCESS);
+        assert_eq!(diff(&[&file, "base", "--exit-code"]), ExitCode::from(1));
+        assert_eq!(diff(&["--profile", &file, "dev", "prod", "--exit-code"]), ExitCode::from(1));
+        assert_eq!(diff(&["dev", "prod"]), ExitCode::from(78));
+        assert_eq!(diff(&["--profile", &file, "dev", "base"]), ExitCode::from(78));
+    }
+
+    #[test]
+    fn a_lock_is_kept_checked_and_taken_away() {
+        let (_root, dirs, file) = user("version = 1\n");
+        assert_eq!(status(&["lock", &file, "--json"], &dirs), ExitCode::SUCCESS);
+        assert_eq!(status(&["check", &file], &dirs), ExitCode::SUCCESS);
+        std::fs::write(&file, "version = 1\n# another\n").unwrap();
+        assert_eq!(status(&["check", &file], &dirs), ExitCode::from(78));
+        assert_eq!(status(&["check", &file, "--env", "dev"], &dirs), ExitCode::SUCCESS);
+        assert_eq!(status(&["lock", "--remove", &file], &dirs), ExitCode::SUCCESS);
+        assert_eq!(status(&["check", &file], &dirs), ExitCode::SUCCESS);
+        assert_eq!(status(&["lock", "nowhere"], &dirs), ExitCode::from(78));
+    }
+
+    #[test]
     fn exactly_one_question_is_asked() {
         for words in
             [&["why", "--profile", "p"][..], &["why", "--profile", "p", "--read", "/", "--tool", "x"]]

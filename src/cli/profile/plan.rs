@@ -208,3 +208,46 @@ fn text(plan: &Plan<'_>) -> String {
     let _ = writeln!(text, "\n[network]\n{}", plan.network);
     text
 }
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::MetadataExt as _;
+
+    use super::*;
+    use crate::cli::surroundings::Surroundings;
+    use crate::policy::Environment;
+    use crate::profile::resolve_text;
+
+    #[test]
+    fn grants_become_rules_by_inode_and_the_broker_keeps_what_is_protected() {
+        let folder = tempfile::tempdir().unwrap();
+        let written = folder.path().canonicalize().unwrap();
+        let context = Surroundings::find().unwrap().context(None, None, None, None);
+        let body = format!(
+            "version = 1\n[filesystem]\nread = [\"/usr/share\", {{ path = \"/no/such\", optional = true }}]\n\
+             write = [{:?}]\n[limits]\nprocesses = 3\n",
+            written
+        );
+        let resolved = resolve_text(&body, Environment::Prod, &context).unwrap();
+        let enforceable = Enforceable { landlock_abi: 7, scopes: true, degraded: Vec::new() };
+        let plan = plan(&resolved.policy, enforceable).unwrap();
+        let rule = |path: &str| plan.rules.iter().find(|rule| rule.path == path).unwrap();
+        let share = rule("/usr/share");
+        assert_eq!((share.rights.as_slice(), share.broker.len()), (&["read_file", "read_dir"][..], 0));
+        assert_eq!(share.ino, std::fs::metadata("/usr/share").unwrap().ino());
+        assert_eq!(share.line, "proposal:3:9");
+        let project = rule(written.to_str().unwrap());
+        assert_eq!(project.rights, ["read_file", "read_dir"]);
+        assert!(project.broker.contains(&"make_reg") && !project.broker.contains(&"execute"));
+        assert_eq!(plan.open, ["filesystem.read /no/such (proposal:3:32)"]);
+        assert!(plan.seccomp.allowed.contains(&"read") && plan.seccomp.by_argument.contains(&"socket"));
+        for asked in ["openat", "execve", "ptrace", "connect"] {
+            assert!(!plan.seccomp.allowed.contains(&asked), "{asked}");
+        }
+        let shown = text(&plan);
+        assert!(
+            shown.contains("by the broker: write_file") && shown.contains("processes        3"),
+            "{shown}"
+        );
+    }
+}
