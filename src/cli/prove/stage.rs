@@ -245,7 +245,7 @@ mod tests {
         fs::write(at("home/.bashrc"), "x").unwrap();
         fs::remove_file(at("home/old")).unwrap();
         fs::hard_link(at("home/.ssh/id_ed25519"), at("work/key")).unwrap();
-        std::net::TcpStream::connect((Ipv4Addr::LOCALHOST, stage.pen.tcp().unwrap())).unwrap();
+        net::TcpStream::connect((Ipv4Addr::LOCALHOST, stage.pen.tcp().unwrap())).unwrap();
         let noticed: Vec<&str> = stage.pen.noticed().into_iter().map(|noticed| noticed.by[0]).collect();
         assert_eq!(noticed, ["connect", "write-outside", "delete-outside", "second-name"]);
         assert!(stage.bare.noticed().is_empty());
