@@ -18,7 +18,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("session", 5),
     ("notify", 4),
     ("learn", 4),
-    ("learn", 4),
+    ("store", 4),
     ("supervisor", 3),
     ("relay", 3),
     ("network", 3),
@@ -31,7 +31,6 @@ const FLOORS: &[(&str, u8)] = &[
     ("policy", 1),
     ("jsonrpc", 1),
     ("sys", 1),
-    ("update", 1),
 ];
 
 /// The only modules that know an asynchronous runtime.

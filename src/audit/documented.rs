@@ -30,6 +30,8 @@ fn session_events() -> Vec<Event> {
             argv: vec![],
             exe: String::new(),
             exe_sha256: None,
+            package: None,
+            package_digest: None,
             cwd: String::new(),
             profile: String::new(),
             profile_file: String::new(),

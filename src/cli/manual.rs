@@ -353,6 +353,25 @@ const LESSONS: &[Lesson] = &[
         ],
     },
     Lesson {
+        command: "server add",
+        examples: &[
+            (
+                "caponier server add npm:@modelcontextprotocol/server-memory@2026.8.31",
+                "install this version; `caponier run -- npx -y @modelcontextprotocol/server-memory` starts it",
+            ),
+            (
+                "caponier server add pypi:mcp-server-git --name git",
+                "the newest one, under a name of your own",
+            ),
+        ],
+        statuses: &[
+            ("0", "it is in the store"),
+            ("78", "that is no package, or another one has the name"),
+            ("125", "it could not be installed; what was there is as it was"),
+            ("127", "npm or python3, which would install it, was not found"),
+        ],
+    },
+    Lesson {
         command: "server approve",
         examples: &[
             ("caponier server approve notes read_page", "what one tool says now holds from now on"),
@@ -371,6 +390,27 @@ const LESSONS: &[Lesson] = &[
             ("0", "nothing waits for approval"),
             ("1", "something does"),
             ("78", "nothing is known of such a server, or its pins cannot be read"),
+        ],
+    },
+    Lesson {
+        command: "server list",
+        examples: &[("caponier server list", "which packages are in the store, and at which version?")],
+        statuses: &[
+            ("0", "listed"),
+            ("1", "a record could not be understood"),
+            ("78", "the store cannot be read"),
+        ],
+    },
+    Lesson {
+        command: "server remove",
+        examples: &[
+            ("caponier server remove server-memory", "remove all of its versions"),
+            ("caponier server remove server-memory@2025.8.4", "only one that is not in use"),
+        ],
+        statuses: &[
+            ("0", "removed"),
+            ("78", "there is no such server or version"),
+            ("125", "a session runs from it, or it could not be removed"),
         ],
     },
 ];

@@ -10,6 +10,7 @@ mod demo;
 pub mod diagnostic;
 pub mod doctor;
 pub mod exit;
+mod install;
 pub mod learn;
 mod manual;
 pub mod profile;
@@ -56,7 +57,7 @@ enum Command {
     Audit(audit::AuditArgs),
     /// Put caponier in front of the servers of MCP clients, and take it away again
     Client(client::ClientArgs),
-    /// What servers say of their tools, and what is approved of it
+    /// Servers that are kept in the store, and what they say of their tools
     Server(server::ServerArgs),
     /// Answer a call that waits for your yes, or list what waits
     Approve(approve::ApproveArgs),
@@ -92,6 +93,9 @@ pub fn main() -> ExitCode {
         crate::sandbox::init::run(control);
     }
     crate::sys::lookup::own_parts_only();
+    if words.get(1).is_some_and(|word| word == install::SUBCOMMAND) {
+        return install::run();
+    }
     if words.get(1).is_some_and(|word| word == demo::SERVER || word == prove::attacker::ATTACKER) {
         return match Own::try_parse() {
             Ok(Own::DemoServer(args)) => demo::server::run(&args),
@@ -111,7 +115,7 @@ pub fn main() -> ExitCode {
         Command::Learn(args) => around(|around| learn::run(&args, around)),
         Command::Audit(args) => around(|around| audit::run(&args, around)),
         Command::Client(args) => around(|around| client::run(&args, around)),
-        Command::Server(args) => around(|around| server::run(&args, &around.directories)),
+        Command::Server(args) => around(|around| server::run(&args, around)),
         Command::Approve(args) => around(|around| approve::approve(&args, &around.directories)),
         Command::Deny(args) => around(|around| approve::deny(&args, &around.directories)),
         Command::Ps(args) => around(|around| ps::run(&args, &around.directories)),

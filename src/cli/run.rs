@@ -1,5 +1,7 @@
 //! `caponier run`: from the command line to a session, and from its end to an exit status.
 
+mod managed;
+
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -25,6 +27,8 @@ use crate::sandbox::environment as variables;
 use crate::sandbox::folders::{Folders, lasting_home};
 use crate::session::{self, Observe, Request};
 use crate::supervisor::Init;
+
+pub(in crate::cli) use crate::cli::run::managed::refused;
 
 /// `caponier run [OPTIONS] -- CMD [ARG…]`.
 #[derive(Debug, Args)]
@@ -77,13 +81,19 @@ pub struct Refused {
 }
 
 impl Refused {
-    fn new(status: u8, message: impl Into<String>, help: Option<&str>) -> Self {
+    pub(in crate::cli) fn new(status: u8, message: impl Into<String>, help: Option<&str>) -> Self {
         let style = Style::stderr();
         let mut text = format!("{}: {}\n", style.paint("error", 31), message.into());
         if let Some(help) = help {
             text.push_str(&format!("{}: {help}\n", style.paint("help", 36)));
         }
         Refused { status, message: text }
+    }
+
+    /// Says it.
+    pub(in crate::cli) fn tell(&self) -> ExitCode {
+        diagnostic::tell(&self.message);
+        ExitCode::from(self.status)
     }
 }
 
@@ -92,10 +102,7 @@ pub fn run(args: RunArgs) -> ExitCode {
     diagnostic::start_tracing();
     match start(args) {
         Ok(outcome) => conclude(&outcome),
-        Err(refused) => {
-            diagnostic::tell(&refused.message);
-            ExitCode::from(refused.status)
-        }
+        Err(refused) => refused.tell(),
     }
 }
 
@@ -113,8 +120,11 @@ fn start(args: RunArgs) -> Result<session::Outcome, Refused> {
 }
 
 fn prepare(args: RunArgs, around: &Surroundings, client: Option<String>) -> Result<Request, Refused> {
-    let mut command = resolve(around, &args.command, None)?;
-    let server = args.name.clone().unwrap_or_else(|| server_name(&args.command));
+    let managed = managed::managed(&args, around)?;
+    let words = managed.as_ref().map_or(&args.command, |managed| &managed.words);
+    let mut command = resolve(around, words, None)?;
+    let by_itself = || managed.as_ref().map_or_else(|| server_name(words), |managed| managed.name.clone());
+    let server = args.name.clone().unwrap_or_else(by_itself);
     let id = audit::session_id().map_err(|error| {
         Refused::new(exit::NOT_SET_UP, format!("no random number for the session's id: {error}"), None)
     })?;
@@ -139,7 +149,7 @@ fn prepare(args: RunArgs, around: &Surroundings, client: Option<String>) -> Resu
     };
     if let Some(path) = policy.process.env.set.get("PATH") {
         // The profile gives the server another PATH: what `env` finds on it has to be granted, not what we find.
-        command = resolve(around, &args.command, Some(path.into()))?;
+        command = resolve(around, words, Some(path.into()))?;
     }
     refuse_shell(&command, &policy)?;
     let home = (policy.process.home == Home::Private).then_some(lasting);
@@ -171,6 +181,7 @@ fn prepare(args: RunArgs, around: &Surroundings, client: Option<String>) -> Resu
         folders,
         server,
         client,
+        package: managed.map(|managed| managed.held),
     })
 }
 
@@ -250,7 +261,7 @@ fn policy(
     Ok(resolved)
 }
 
-fn wrong(problems: &Problems) -> Refused {
+pub(in crate::cli) fn wrong(problems: &Problems) -> Refused {
     Refused { status: exit::CONFIGURATION, message: diagnostic::problems(problems, Style::stderr()) }
 }
 
@@ -340,7 +351,11 @@ fn server_environment(
 }
 
 /// What denials are explained with.
-fn explanations(around: &Surroundings, policy: &Policy, audit_dir: Option<&Path>) -> notify::Context {
+pub(in crate::cli) fn explanations(
+    around: &Surroundings,
+    policy: &Policy,
+    audit_dir: Option<&Path>,
+) -> notify::Context {
     let own = "it is one of caponier's own folders";
     let directories = &around.directories;
     let mut never: Vec<(PathBuf, String)> =
@@ -392,7 +407,7 @@ fn package(script: &str) -> String {
         .map_or_else(|| script.to_owned(), |stem| stem.to_string_lossy().into_owned())
 }
 
-fn refused_session(error: &session::Error) -> Refused {
+pub(in crate::cli) fn refused_session(error: &session::Error) -> Refused {
     let help = match error {
         session::Error::Unmet(_) => Some(
             "a newer kernel, or Landlock switched on at boot (lsm=landlock,…), is needed; nothing was started",
@@ -407,13 +422,12 @@ fn refused_session(error: &session::Error) -> Refused {
     Refused::new(exit::NOT_SET_UP, error.to_string(), help)
 }
 
-fn conclude(outcome: &session::Outcome) -> ExitCode {
+pub(in crate::cli) fn conclude(outcome: &session::Outcome) -> ExitCode {
     if let Some((step, errno)) = outcome.failed {
         let name = crate::sys::errno::name(errno);
         let message = format!("could not {}: {name}; the server did not run", step.doing());
         let refused = Refused::new(exit::of_launch(step, errno), message, exit::help(step, errno));
-        diagnostic::tell(&refused.message);
-        return ExitCode::from(refused.status);
+        return refused.tell();
     }
     match (outcome.cause, outcome.status) {
         (Cause::Timeout, _) => ExitCode::from(exit::TIMED_OUT),

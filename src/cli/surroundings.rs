@@ -78,6 +78,11 @@ impl Surroundings {
         })
     }
 
+    /// How commands are found.
+    pub fn lookup(&self) -> Lookup {
+        Lookup::new(self.cwd.clone(), std::env::vars_os())
+    }
+
     /// The server's command, as `run` finds it.
     ///
     /// # Errors
@@ -87,7 +92,7 @@ impl Surroundings {
         words: &[OsString],
         server_path: Option<OsString>,
     ) -> Result<Command, command::Error> {
-        let mut lookup = Lookup::new(self.cwd.clone(), std::env::vars_os());
+        let mut lookup = self.lookup();
         if server_path.is_some() {
             lookup.server_path = server_path;
         }

@@ -17,6 +17,10 @@ pub struct SessionStart {
     pub exe: String,
     /// SHA-256 of it in hex, when it was known without reading it now.
     pub exe_sha256: Option<String>,
+    /// The package of the store that it runs from: `npm:PACKAGE@VERSION`, `pypi:PACKAGE==VERSION`.
+    pub package: Option<String>,
+    /// The digest of that package's files.
+    pub package_digest: Option<String>,
     /// The server's working directory.
     pub cwd: String,
     /// The profile's name.

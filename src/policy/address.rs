@@ -56,16 +56,11 @@ fn place4(address: Ipv4Addr) -> Place {
     match (a, b, c) {
         (127, ..) => Place::Loopback,
         (10, ..) | (172, 16..=31, _) | (192, 168, _) | (100, 64..=127, _) => Place::Private,
-        // "This network", link-local, protocol assignments, documentation, 6to4 relays, benchmarks, multicast,
-        // reserved, broadcast.
-        (0, ..)
-        | (169, 254, _)
-        | (192, 0, 0 | 2)
-        | (198, 51, 100)
-        | (203, 0, 113)
-        | (192, 88, 99)
-        | (198, 18..=19, _)
-        | (224.., ..) => Place::Never,
+        // Documentation and benchmarks: routed nowhere, and so what laboratories, appliances and proxies that answer
+        // for others use as their own.
+        (192, 0, 2) | (198, 51, 100) | (203, 0, 113) | (198, 18..=19, _) => Place::Private,
+        // "This network", link-local, protocol assignments, 6to4 relays, multicast, reserved, broadcast.
+        (0, ..) | (169, 254, _) | (192, 0, 0) | (192, 88, 99) | (224.., ..) => Place::Never,
         _ => Place::Public,
     }
 }
@@ -138,6 +133,9 @@ mod tests {
             (
                 Place::Private,
                 &[
+                    "198.18.0.1",
+                    "203.0.113.1",
+                    "192.0.2.1",
                     "10.0.0.1",
                     "172.16.0.1",
                     "172.31.255.255",
@@ -182,7 +180,6 @@ mod tests {
                     "224.0.0.1",
                     "240.0.0.1",
                     "ff02::1",
-                    "198.18.0.1",
                     "64:ff9b::a9fe:a9fe",
                     "64:ff9b:1::a9fe:a9fe",
                     "::ffff:169.254.169.254",

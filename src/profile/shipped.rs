@@ -45,6 +45,8 @@ pub const ALL: &[Shipped] = shipped![
     "memory",
     "playwright",
     "runtime/node",
+    "runtime/npm-install",
+    "runtime/pip-install",
     "runtime/python",
     "sequential-thinking",
     "sqlite",

@@ -28,6 +28,7 @@ use crate::sandbox::folders::Folders;
 use crate::sandbox::{init, rules, support};
 use crate::session::course::Course;
 use crate::session::digest::Digest;
+use crate::store::Held;
 use crate::supervisor::{self, Init};
 use crate::sys::process;
 use crate::{notify, relay};
@@ -74,6 +75,8 @@ pub struct Request {
     pub context: notify::Context,
     /// Has the last word in the log before `session.end`, when nothing of the tree is left.
     pub epilogue: Option<Epilogue>,
+    /// The package of the store that it runs from; it stays where it is while this lives.
+    pub package: Option<Held>,
 }
 
 /// See [`Request::epilogue`].

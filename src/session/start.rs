@@ -52,6 +52,8 @@ pub(super) fn session_start(
         argv,
         exe: shown(&request.command.target),
         exe_sha256,
+        package: request.package.as_ref().map(|held| held.package()),
+        package_digest: request.package.as_ref().map(|held| held.digest().to_owned()),
         cwd: shown(&request.cwd),
         profile: policy.profile.name.clone(),
         profile_file: match policy.profile.file.starts_with("<shipped>") {

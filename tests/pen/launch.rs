@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use crate::pen::ground::Ground;
 
 /// Longer than any run here takes on a busy machine; a run that is still there then has hung, and the test fails.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(300);
 
 /// The binary under test.
 pub(crate) fn binary() -> PathBuf {

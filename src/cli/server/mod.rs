@@ -1,7 +1,8 @@
-//! `caponier server`: what servers say of themselves, and what of it is approved.
+//! `caponier server`: what is kept in the store, what servers say of themselves, and what of it is approved.
 
 mod approve;
 mod diff;
+mod managed;
 
 use std::io::{self, Write as _};
 use std::process::ExitCode;
@@ -9,12 +10,13 @@ use std::process::ExitCode;
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
+use crate::cli::surroundings::Surroundings;
 use crate::cli::{diagnostic, exit};
 use crate::mcp::pins::{Change, Fate, Kind};
 use crate::policy::directories::Directories;
 use crate::relay::pinned::{self, Store};
 
-/// What servers say of their tools, prompts and resources, and what is approved of it
+/// Servers that are kept in the store; what servers say of their tools, prompts and resources, and what is approved of it
 #[derive(Debug, Args)]
 pub struct ServerArgs {
     #[command(subcommand)]
@@ -23,6 +25,12 @@ pub struct ServerArgs {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Install a package into the store, whole and locked: later starts need no network
+    Add(managed::AddArgs),
+    /// List what is in the store
+    List(managed::ListArgs),
+    /// Remove a server from the store, or one of its versions; what is in use stays
+    Remove(managed::RemoveArgs),
     /// Show what a server says otherwise than when it was first seen
     Diff(diff::DiffArgs),
     /// Approve what `diff` shows: of one tool, prompt, resource or template, or all of it
@@ -30,8 +38,12 @@ enum Command {
 }
 
 /// Runs it.
-pub fn run(args: &ServerArgs, directories: &Directories) -> ExitCode {
+pub fn run(args: &ServerArgs, around: &Surroundings) -> ExitCode {
+    let directories = &around.directories;
     match &args.command {
+        Command::Add(args) => managed::add(args, around),
+        Command::List(args) => managed::list(args, around),
+        Command::Remove(args) => managed::remove(args, around),
         Command::Diff(args) => diff::run(args, directories),
         Command::Approve(args) => approve::run(args, directories),
     }

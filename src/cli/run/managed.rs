@@ -1,0 +1,83 @@
+//! `run -- npx …`: from a launcher's command line to the words that start the program itself, out of the store.
+
+use std::ffi::OsString;
+
+use crate::cli::diagnostic::{self, escape};
+use crate::cli::exit;
+use crate::cli::run::{Refused, RunArgs};
+use crate::cli::surroundings::Surroundings;
+use crate::store::asked::{self, Asked};
+use crate::store::install::{Around, Error, command_line, provide};
+use crate::store::server::{self, Server};
+use crate::store::{Held, lockfile, phase};
+
+/// What a launcher stood for.
+pub(super) struct Managed {
+    /// The words in its place.
+    pub(super) words: Vec<OsString>,
+    /// The server's name, unless the user gave one.
+    pub(super) name: String,
+    /// The package, which stays where it is while this lives.
+    pub(super) held: Held,
+}
+
+/// Understands the command line; `None` when it is no launcher's. Installs where the package is not in the store.
+pub(super) fn managed(args: &RunArgs, around: &Surroundings) -> Result<Option<Managed>, Refused> {
+    let asked = asked::asked(&args.command)
+        .map_err(|error| Refused::new(exit::NOT_EXECUTABLE, error.to_string(), Some(error.help())))?;
+    let Some(Asked { wish, program, arguments }) = asked else { return Ok(None) };
+    let name = args.name.clone().unwrap_or_else(|| wish.package.server().to_owned());
+    let server = Server::new(&around.directories.data, &name);
+    let audit_dir =
+        args.audit_dir.as_ref().map_or_else(|| around.directories.audit(), |dir| around.cwd.join(dir));
+    let environment: Vec<_> = std::env::vars_os().collect();
+    let install = Around {
+        audit_dir: &audit_dir,
+        lookup: &around.lookup(),
+        environment: &environment,
+        tell: &|line| diagnostic::note(&escape(line)),
+    };
+    let held = provide(&server, &wish, &install).map_err(|error| refused(&error, &name))?;
+    let words =
+        command_line(&held, program.as_deref(), &arguments).map_err(|error| refused(&error, &name))?;
+    Ok(Some(Managed { words, name, held }))
+}
+
+/// What went wrong, what to do, and the exit status.
+pub(in crate::cli) fn refused(error: &Error, name: &str) -> Refused {
+    let again = format!("`caponier server remove {name}` removes it; the next start installs it anew");
+    let (status, help) = match error {
+        Error::Server(server::Error::Tampered(_) | server::Error::Lock(_))
+        | Error::Lock(lockfile::Error::Broken { .. }) => {
+            let help = format!("nothing was started. Look into who changed it. {again}");
+            (exit::NOT_SET_UP, Some(help))
+        }
+        Error::Server(server::Error::Taken { .. }) => {
+            (exit::CONFIGURATION, Some("give this server another name: caponier run --name NAME".to_owned()))
+        }
+        Error::Server(server::Error::Broken { .. }) => (exit::CONFIGURATION, Some(again)),
+        Error::NoTool { tool, .. } => {
+            (exit::NOT_FOUND, Some(format!("install {tool}, or put it on PATH; it is needed once")))
+        }
+        Error::Configuration { .. } => (exit::CONFIGURATION, None),
+        Error::Phase(phase::Error::Failed { said, .. }) => {
+            let said: String = said.iter().map(|line| format!("\n  {}", escape(line))).collect();
+            let help = format!(
+                "nothing was started, and what was installed before is as it was. `caponier audit timeline` of the \
+                 server {name}:install shows what it did. Its last words:{said}"
+            );
+            (exit::NOT_SET_UP, Some(help))
+        }
+        Error::NoProgram { programs, .. } if !programs.is_empty() => {
+            let programs: Vec<_> = programs.iter().map(|program| escape(program).into_owned()).collect();
+            let help = format!(
+                "name one of them: {} (npx -y -p PACKAGE PROGRAM, uvx --from PACKAGE PROGRAM)",
+                programs.join(", ")
+            );
+            (exit::NOT_SET_UP, Some(help))
+        }
+        Error::NoProgram { .. } => (exit::NOT_EXECUTABLE, None),
+        _ => (exit::NOT_SET_UP, None),
+    };
+    Refused::new(status, escape(&error.to_string()), help.as_deref())
+}
