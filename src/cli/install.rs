@@ -97,6 +97,7 @@ fn prepare(phase: Phase) -> Result<Request, Refused> {
         server: phase.server,
         client: session::client(),
         package: None,
+        epilogue: None,
         locked: false,
         repository: None,
     })

@@ -402,6 +402,19 @@ const LESSONS: &[Lesson] = &[
         ],
     },
     Lesson {
+        command: "server promote",
+        examples: &[
+            ("caponier server promote notes", "the staged version is the one in use from now on"),
+            ("caponier server promote notes --accept", "although its tools changed, or it did something new"),
+        ],
+        statuses: &[
+            ("0", "promoted"),
+            ("1", "not promoted: it says or does something else; look at `server diff`"),
+            ("78", "there is no such server, or nothing is staged"),
+            ("125", "the staged version is not what was installed, or the disk is full; nothing changed"),
+        ],
+    },
+    Lesson {
         command: "server remove",
         examples: &[
             ("caponier server remove server-memory", "remove all of its versions"),
@@ -411,6 +424,31 @@ const LESSONS: &[Lesson] = &[
             ("0", "removed"),
             ("78", "there is no such server or version"),
             ("125", "a session runs from it, or it could not be removed"),
+        ],
+    },
+    Lesson {
+        command: "server rollback",
+        examples: &[("caponier server rollback notes", "the version before is the one in use again")],
+        statuses: &[
+            ("0", "rolled back"),
+            ("78", "there is no such server, or no version before"),
+            ("125", "that version is not what was installed; nothing changed"),
+        ],
+    },
+    Lesson {
+        command: "server stage",
+        examples: &[
+            (
+                "caponier server stage notes@2026.8.31",
+                "install this version, and start both once, in their pens",
+            ),
+            ("caponier server stage notes -- /home/me/notes", "the newest, probed with these arguments"),
+        ],
+        statuses: &[
+            ("0", "staged; it says and does what the version in use does"),
+            ("1", "staged; somebody has to look at it"),
+            ("78", "there is no such server, or it could not be probed"),
+            ("125", "it could not be installed; what was there is as it was"),
         ],
     },
 ];

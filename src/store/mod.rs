@@ -22,6 +22,7 @@ mod python;
 pub(crate) mod record;
 pub(crate) mod server;
 mod settings;
+pub(crate) mod staged;
 mod staging;
 mod tree;
 

@@ -12,3 +12,4 @@ mod peers;
 mod pen;
 mod scene;
 mod starts;
+mod updates;

@@ -1,4 +1,4 @@
-//! The demo's client: starts a server, sends one request at a time, and keeps what else it hears.
+//! The client of the demo and of probes: starts a server, sends one request at a time, and keeps what else it hears.
 //!
 //! Whatever happens, the process that it started is gone when it is dropped. A line has a cap, every wait has an end,
 //! and stderr is read on so that nobody waits for us.
@@ -32,12 +32,12 @@ const MOST_STRAYS: usize = 100_000;
 
 /// Why there is no session, or no more.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum Error {
+pub(in crate::cli) enum Error {
     /// It could not be started, or its pipes broke.
-    #[error("the demo's server cannot be talked to: {0}")]
+    #[error("the server cannot be talked to: {0}")]
     Io(#[from] io::Error),
     /// It ended while an answer was due, or not with status 0.
-    #[error("the demo's server ended ({status})")]
+    #[error("the server ended ({status})")]
     Ended {
         /// How.
         status: ExitStatus,
@@ -45,7 +45,7 @@ pub(super) enum Error {
         stderr: String,
     },
     /// It says nothing any more, or too much.
-    #[error("the demo's server did not answer {method} within {} s", PATIENCE.as_secs())]
+    #[error("the server did not answer {method} within {} s", PATIENCE.as_secs())]
     Silent {
         /// What was asked.
         method: String,
@@ -54,14 +54,14 @@ pub(super) enum Error {
 
 /// An answer, and how many lines that nobody asked for came before it.
 #[derive(Debug)]
-pub(super) struct Heard {
-    pub(super) answer: Value,
-    pub(super) strays: usize,
+pub(in crate::cli) struct Heard {
+    pub(in crate::cli) answer: Value,
+    pub(in crate::cli) strays: usize,
 }
 
 /// One session with one server.
 #[derive(Debug)]
-pub(super) struct Client {
+pub(in crate::cli) struct Client {
     child: Child,
     /// Closed by [`Client::close`].
     stdin: Option<ChildStdin>,
@@ -75,7 +75,7 @@ impl Client {
     ///
     /// # Errors
     /// Nothing of it is left then.
-    pub(super) async fn start(mut command: Command) -> Result<Client, Error> {
+    pub(in crate::cli) async fn start(mut command: Command) -> Result<Client, Error> {
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
         let mut child = command.spawn()?;
         let broken = || io::Error::from(io::ErrorKind::BrokenPipe);
@@ -110,7 +110,7 @@ impl Client {
     ///
     /// # Errors
     /// The session is over then.
-    pub(super) async fn request(&mut self, method: &str, params: Value) -> Result<Heard, Error> {
+    pub(in crate::cli) async fn request(&mut self, method: &str, params: Value) -> Result<Heard, Error> {
         self.requests += 1;
         let id = self.requests;
         let request = json!({"jsonrpc": "2.0", "id": id, "method": method, "params": params});
@@ -164,7 +164,7 @@ impl Client {
     ///
     /// # Errors
     /// It does not end by itself, and is killed then; or it ends with another status than 0.
-    pub(super) async fn close(mut self) -> Result<(), Error> {
+    pub(in crate::cli) async fn close(mut self) -> Result<(), Error> {
         drop(self.stdin.take());
         let silent = |_| Error::Silent { method: "the end of its stdin".into() };
         let end = async {

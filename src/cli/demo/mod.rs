@@ -5,7 +5,7 @@
 //! home, settings and log are not touched, and nothing leaves the machine.
 
 pub(in crate::cli) mod attacks;
-mod client;
+pub(in crate::cli) mod client;
 mod daemon;
 mod home;
 mod judge;

@@ -1,4 +1,5 @@
-//! `caponier server diff`: what a server says otherwise than when it was first seen.
+//! `caponier server diff`: what a server says otherwise than when it was first seen, and what a staged version of it says
+//! and does otherwise than the one in use.
 
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -6,14 +7,17 @@ use std::process::ExitCode;
 use clap::Args;
 use serde_json::{Value, json};
 
-use crate::cli::server::{report, store, subject, unknown, unusable, written};
+use crate::cli::server::update::{self, Staged};
+use crate::cli::server::{fail, report, store, subject, unknown, unusable, written};
 use crate::cli::term::escape::escape;
 use crate::cli::term::{Style, Terminal};
+use crate::mcp::pins::known::Known;
 use crate::mcp::pins::watch::approval;
 use crate::mcp::pins::{Change, Class, Finding, Value as Definition, findings};
 use crate::policy::directories::Directories;
+use crate::store::server::Server;
 
-/// Show what a server says otherwise than when it was first seen
+/// Show what a server says otherwise than when it was first seen, and what a staged version does
 #[derive(Debug, Args)]
 pub(super) struct DiffArgs {
     /// The server's name in the log
@@ -23,24 +27,39 @@ pub(super) struct DiffArgs {
     json: bool,
 }
 
-/// Runs it; 1 when something waits for approval.
+/// Runs it; 1 when something waits for approval or acceptance.
 pub(super) fn run(args: &DiffArgs, directories: &Directories) -> ExitCode {
     let store = store(directories, &args.server);
+    let server = Server::new(&directories.data, &args.server);
+    let record = match server.record() {
+        Ok(record) => record,
+        Err(error) => return fail(&error.to_string(), "`caponier server list` shows what is in the store"),
+    };
+    let staged = match record.as_ref().map(|record| update::staged(&server, record, directories)).transpose()
+    {
+        Ok(staged) => staged.flatten(),
+        Err(error) => return fail(&error.to_string(), "stage it again"),
+    };
     let known = match store.read() {
         Ok(Some(known)) => known,
+        Ok(None) if staged.is_some() => Known::default(),
         Ok(None) => return unknown(&args.server, &store),
         Err(error) => return unusable(&error, &args.server),
     };
     let changes = known.changes();
-    let waits = changes.iter().any(|change| change.class.needs_approval());
+    let waits = changes.iter().any(|change| change.class.needs_approval())
+        || staged.as_ref().is_some_and(Staged::needs_acceptance);
     let strange =
         |change: &Change| known.seen.get(change.kind, &change.name).map(findings).unwrap_or_default();
     let stdout = io::stdout();
     let terminal = Terminal::of(&stdout);
     let mut out = stdout.lock();
     let result = match args.json {
-        true => as_json(&args.server, &changes, strange, &mut out),
-        false => as_text(&args.server, &changes, strange, terminal, &mut out),
+        true => as_json(&args.server, &changes, strange, staged.as_ref(), &mut out),
+        false => as_text(&args.server, &changes, strange, terminal, &mut out).and_then(|()| match &staged {
+            Some(staged) => writeln!(out).and_then(|()| staged.as_text(terminal, &mut out)),
+            None => Ok(()),
+        }),
     };
     drop(out);
     written(result, u8::from(waits))
@@ -50,6 +69,7 @@ fn as_json(
     server: &str,
     changes: &[Change],
     strange: impl Fn(&Change) -> Vec<Finding>,
+    staged: Option<&Staged<'_>>,
     out: &mut impl Write,
 ) -> io::Result<()> {
     let changes: Vec<Value> = changes
@@ -60,7 +80,8 @@ fn as_json(
             value
         })
         .collect();
-    writeln!(out, "{}", json!({"v": 1, "server": server, "changes": changes}))
+    let staged = staged.map(Staged::as_json);
+    writeln!(out, "{}", json!({"v": 1, "server": server, "changes": changes, "staged": staged}))
 }
 
 fn as_text(
@@ -74,31 +95,42 @@ fn as_text(
         return writeln!(out, "{}: everything is as it was pinned", escape(server));
     }
     for change in changes {
-        let style = if change.class.needs_approval() { Style::Yellow } else { Style::Bold };
-        let origin = match &change.fate {
-            crate::mcp::pins::Fate::Added { renamed_from: Some(before) } => format!(", before: {before}"),
-            _ => String::new(),
-        };
-        let fate = report(change)["fate"].as_str().unwrap_or_default().to_owned();
-        let heading = format!("{} {fate}: {}{}", escape(&subject(change)), change.class, escape(&origin));
-        writeln!(out, "{}", terminal.paint(style, &heading))?;
-        let found: Vec<&str> = strange(change).into_iter().map(Finding::name).collect();
-        if !found.is_empty() {
-            let line = format!("  its texts have: {}", found.join(", "));
-            writeln!(out, "{}", terminal.paint(Style::Red, &line))?;
-        }
-        for difference in &change.differences {
-            let at = if difference.at.is_empty() { "(all of it)" } else { &difference.at };
-            writeln!(out, "  {} ({})", escape(at), difference.class)?;
-            lines(out, terminal, '-', Style::Red, difference.before.as_deref())?;
-            lines(out, terminal, '+', Style::Green, difference.after.as_deref())?;
-        }
+        changed(change, &strange(change), terminal, out)?;
     }
     let waiting = changes.iter().filter(|change| change.class >= Class::Widening).count();
     if waiting > 0 {
         let command =
             escape(&approval(server, None).replacen("server diff", "server approve", 1)).into_owned();
         writeln!(out, "\n{waiting} of {} wait for approval: {command}", changes.len())?;
+    }
+    Ok(())
+}
+
+/// One change, with what it was and what it is.
+pub(super) fn changed(
+    change: &Change,
+    strange: &[Finding],
+    terminal: Terminal,
+    out: &mut impl Write,
+) -> io::Result<()> {
+    let style = if change.class.needs_approval() { Style::Yellow } else { Style::Bold };
+    let origin = match &change.fate {
+        crate::mcp::pins::Fate::Added { renamed_from: Some(before) } => format!(", before: {before}"),
+        _ => String::new(),
+    };
+    let fate = report(change)["fate"].as_str().unwrap_or_default().to_owned();
+    let heading = format!("{} {fate}: {}{}", escape(&subject(change)), change.class, escape(&origin));
+    writeln!(out, "{}", terminal.paint(style, &heading))?;
+    let found: Vec<&str> = strange.iter().copied().map(Finding::name).collect();
+    if !found.is_empty() {
+        let line = format!("  its texts have: {}", found.join(", "));
+        writeln!(out, "{}", terminal.paint(Style::Red, &line))?;
+    }
+    for difference in &change.differences {
+        let at = if difference.at.is_empty() { "(all of it)" } else { &difference.at };
+        writeln!(out, "  {} ({})", escape(at), difference.class)?;
+        lines(out, terminal, '-', Style::Red, difference.before.as_deref())?;
+        lines(out, terminal, '+', Style::Green, difference.after.as_deref())?;
     }
     Ok(())
 }

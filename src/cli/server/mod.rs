@@ -3,6 +3,8 @@
 mod approve;
 mod diff;
 mod managed;
+mod probe;
+mod update;
 
 use std::io::{self, Write as _};
 use std::process::ExitCode;
@@ -31,7 +33,13 @@ enum Command {
     List(managed::ListArgs),
     /// Remove a server from the store, or one of its versions; what is in use stays
     Remove(managed::RemoveArgs),
-    /// Show what a server says otherwise than when it was first seen
+    /// Install another version beside the one in use, and probe both
+    Stage(update::StageArgs),
+    /// Make the staged version the one in use; the one before is kept
+    Promote(update::PromoteArgs),
+    /// Go back to the version that was in use before
+    Rollback(update::RollbackArgs),
+    /// Show what a server says otherwise than when it was first seen, and what a staged version does
     Diff(diff::DiffArgs),
     /// Approve what `diff` shows: of one tool, prompt, resource or template, or all of it
     Approve(approve::ApproveArgs),
@@ -44,6 +52,9 @@ pub fn run(args: &ServerArgs, around: &Surroundings) -> ExitCode {
         Command::Add(args) => managed::add(args, around),
         Command::List(args) => managed::list(args, around),
         Command::Remove(args) => managed::remove(args, around),
+        Command::Stage(args) => update::stage(args, around),
+        Command::Promote(args) => update::promote(args, around),
+        Command::Rollback(args) => update::rollback(args, around),
         Command::Diff(args) => diff::run(args, directories),
         Command::Approve(args) => approve::run(args, directories),
     }
