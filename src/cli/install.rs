@@ -86,6 +86,7 @@ fn prepare(phase: Phase) -> Result<Request, Refused> {
         workspace: phase.cwd.clone(),
         audit_dir: phase.audit_dir,
         state_dir: around.directories.state.clone(),
+        runtime_dir: around.directories.runtime.clone(),
         cwd: phase.cwd,
         home: around.home.clone(),
         session: id,
