@@ -7,13 +7,14 @@ use std::process::ExitCode;
 use clap::Args;
 use serde_json::{Value, json};
 
+use crate::cli::server::change::changed;
 use crate::cli::server::update::{self, Staged};
-use crate::cli::server::{fail, report, store, subject, unknown, unusable, written};
+use crate::cli::server::{fail, report, store, unknown, unusable, written};
+use crate::cli::term::Terminal;
 use crate::cli::term::escape::escape;
-use crate::cli::term::{Style, Terminal};
 use crate::mcp::pins::known::Known;
 use crate::mcp::pins::watch::approval;
-use crate::mcp::pins::{Change, Class, Finding, Value as Definition, findings};
+use crate::mcp::pins::{Change, Class, Finding, findings};
 use crate::policy::directories::Directories;
 use crate::store::server::Server;
 
@@ -102,54 +103,6 @@ fn as_text(
         let command =
             escape(&approval(server, None).replacen("server diff", "server approve", 1)).into_owned();
         writeln!(out, "\n{waiting} of {} wait for approval: {command}", changes.len())?;
-    }
-    Ok(())
-}
-
-/// One change, with what it was and what it is.
-pub(super) fn changed(
-    change: &Change,
-    strange: &[Finding],
-    terminal: Terminal,
-    out: &mut impl Write,
-) -> io::Result<()> {
-    let style = if change.class.needs_approval() { Style::Yellow } else { Style::Bold };
-    let origin = match &change.fate {
-        crate::mcp::pins::Fate::Added { renamed_from: Some(before) } => format!(", before: {before}"),
-        _ => String::new(),
-    };
-    let fate = report(change)["fate"].as_str().unwrap_or_default().to_owned();
-    let heading = format!("{} {fate}: {}{}", escape(&subject(change)), change.class, escape(&origin));
-    writeln!(out, "{}", terminal.paint(style, &heading))?;
-    let found: Vec<&str> = strange.iter().copied().map(Finding::name).collect();
-    if !found.is_empty() {
-        let line = format!("  its texts have: {}", found.join(", "));
-        writeln!(out, "{}", terminal.paint(Style::Red, &line))?;
-    }
-    for difference in &change.differences {
-        let at = if difference.at.is_empty() { "(all of it)" } else { &difference.at };
-        writeln!(out, "  {} ({})", escape(at), difference.class)?;
-        lines(out, terminal, '-', Style::Red, difference.before.as_deref())?;
-        lines(out, terminal, '+', Style::Green, difference.after.as_deref())?;
-    }
-    Ok(())
-}
-
-/// A value, each line of a text on a line of its own.
-fn lines(
-    out: &mut impl Write,
-    terminal: Terminal,
-    sign: char,
-    style: Style,
-    json: Option<&str>,
-) -> io::Result<()> {
-    let Some(json) = json else { return Ok(()) };
-    let text = match Definition::parse(json, 1 << 22) {
-        Ok(Definition::String(text)) => text,
-        _ => json.to_owned(),
-    };
-    for line in text.split('\n') {
-        writeln!(out, "{}", terminal.paint(style, &format!("    {sign} {}", escape(line))))?;
     }
     Ok(())
 }

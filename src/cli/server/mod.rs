@@ -1,6 +1,7 @@
 //! `caponier server`: what is kept in the store, what servers say of themselves, and what of it is approved.
 
 mod approve;
+mod change;
 mod diff;
 mod managed;
 mod probe;

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use crate::cli::diagnostic::{self, escape};
 use crate::cli::run::refused;
-use crate::cli::server::diff::changed;
+use crate::cli::server::change::changed;
 use crate::cli::server::managed::with_around;
 use crate::cli::server::probe::{self, As};
 use crate::cli::server::{fail, report, store, written};
