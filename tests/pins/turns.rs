@@ -340,8 +340,8 @@ fn instructions_that_turn_in_the_middle_of_a_session_are_cut_out() {
 fn i11_no_server_writes_its_own_pins_or_its_log() {
     let scene = Scene::new();
     assert_eq!(scene.shown("enforce"), ["read", "list"]);
-    let log = fs::read_dir(scene.0.at("audit")).unwrap().map(|entry| entry.unwrap().path());
-    let day = log.filter(|path| path.is_dir()).next().unwrap();
+    let mut log = fs::read_dir(scene.0.at("audit")).unwrap().map(|entry| entry.unwrap().path());
+    let day = log.find(|path| path.is_dir()).unwrap();
     let session = fs::read_dir(day).unwrap().next().unwrap().unwrap().path();
     let paths = [
         scene.file(),
