@@ -9,6 +9,15 @@ use std::time::{Duration, Instant};
 /// Length of a request, newline included.
 const SHORT: usize = 200;
 
+/// Variables of npm, pip and uv, and those of certificates and proxies.
+fn is_of_registries(name: &str) -> bool {
+    let certificates = ["SSL_CERT_FILE", "SSL_CERT_DIR", "NODE_EXTRA_CA_CERTS", "REQUESTS_CA_BUNDLE"];
+    let lower = name.to_ascii_lowercase();
+    certificates.contains(&name)
+        || ["npm_config_", "pip_", "uv_"].iter().any(|prefix| lower.starts_with(prefix))
+        || ["http_proxy", "https_proxy", "no_proxy", "all_proxy"].contains(&lower.as_str())
+}
+
 /// One connection to a server, over the stdio of the command that was started.
 pub(crate) struct Connection {
     child: Child,
@@ -19,12 +28,14 @@ pub(crate) struct Connection {
 }
 
 impl Connection {
-    /// Starts `command` with nothing in its environment but PATH and HOME; its stderr goes to `log`.
+    /// Starts `command` with nothing in its environment but PATH, HOME, and what tells package managers where their
+    /// registry is; its stderr goes to `stderr.log` there.
     pub(crate) fn open<S: AsRef<OsStr>>(command: &[S], home: &Path) -> io::Result<Self> {
         let log = std::fs::File::options().create(true).append(true).open(home.join("stderr.log"))?;
         let mut child = Command::new(&command[0])
             .args(&command[1..])
             .env_clear()
+            .envs(std::env::vars_os().filter(|(name, _)| name.to_str().is_some_and(is_of_registries)))
             .env("PATH", std::env::var_os("PATH").unwrap_or_default())
             .env("HOME", home)
             .current_dir(home.join("work"))

@@ -15,6 +15,7 @@ mod memory;
 mod network;
 mod protected;
 mod recording;
+mod store;
 
 use std::ffi::OsString;
 use std::io;
@@ -254,13 +255,14 @@ fn idle_memory(place: &Place) -> io::Result<Vec<Figure>> {
 /// A group of figures.
 type Part = fn(&Place) -> io::Result<Vec<Figure>>;
 
-const PARTS: [(&str, Part); 12] = [
+const PARTS: [(&str, Part); 13] = [
     ("launch", launches),
     ("first answers", first_answers),
     ("relay, one CPU", |place| on_one_cpu(|| relays(place, true))),
     ("relay, unpinned", |place| relays(place, false)),
     ("memory", idle_memory),
     ("clients", clients::figures),
+    ("store", store::figures),
     ("gate", gate::figures),
     ("network", network::figures),
     ("protected", protected::figures),
