@@ -201,7 +201,8 @@ pub(super) fn remove(args: &RemoveArgs, around: &Surroundings) -> ExitCode {
         let right = server.exclusive()?;
         let Some(version) = version else {
             server.remove(&right)?;
-            return Ok(Ok(format!("removed {} with {} versions", record.package, record.versions.len())));
+            let versions: Vec<&str> = record.versions.values().map(|one| one.version.as_str()).collect();
+            return Ok(Ok(format!("removed {} {}", record.package, versions.join(", "))));
         };
         let wanted = |digest: &&String| record.version(digest) == version;
         let Some(digest) = record.versions.keys().find(wanted).cloned() else {
