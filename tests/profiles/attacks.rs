@@ -130,6 +130,8 @@ under! {
     memory: "memory";
     playwright: "playwright";
     runtime_node: "runtime/node";
+    runtime_npm_install: "runtime/npm-install";
+    runtime_pip_install: "runtime/pip-install";
     runtime_python: "runtime/python";
     sequential_thinking: "sequential-thinking";
     sqlite: "sqlite";
