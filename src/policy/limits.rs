@@ -4,6 +4,10 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+/// The least that `open_files` can be: a program is started in the pen over descriptors with numbers above those of any
+/// stream, and this is the next power of two.
+pub const LEAST_OPEN_FILES: u32 = 128;
+
 /// Limits of the server's whole process tree, or of each process where the kernel counts by process.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Limits {

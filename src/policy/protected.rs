@@ -9,60 +9,70 @@
 use std::ffi::OsStr;
 use std::path::{Component, Path};
 
-/// Every protected name, as a profile writes it in `filesystem.unprotected`.
-pub const PROTECTED: &[&str] = &[
-    // git runs these, or runs what they name (core.fsmonitor, core.sshCommand, aliases, filters).
-    ".git/hooks",
-    ".git/config",
-    ".git/config.worktree",
-    // Where git looks for all of the above instead (gitrepository-layout(5)).
-    ".git/commondir",
-    ".gitconfig",
-    // Clients start the servers that these name; editors run the tasks and settings.
-    ".mcp.json",
-    ".cursor",
-    ".vscode",
-    ".claude",
-    ".zed",
-    ".codex",
-    ".gemini",
-    ".amazonq",
-    ".kiro",
-    ".junie",
-    ".amp",
-    ".opencode",
-    "opencode.json",
-    "opencode.jsonc",
-    ".crush.json",
-    "crush.json",
-    // Our own: it narrows the next run.
-    ".caponier.toml",
-    // direnv, package managers.
-    ".envrc",
-    ".npmrc",
-    ".yarnrc",
-    ".yarnrc.yml",
-    // Shells.
-    ".profile",
-    ".bashrc",
-    ".bash_profile",
-    ".bash_login",
-    ".bash_logout",
-    ".bash_aliases",
-    ".zshrc",
-    ".zshenv",
-    ".zprofile",
-    ".zlogin",
-    ".zlogout",
-    ".kshrc",
-    ".cshrc",
-    ".tcshrc",
-    ".login",
-    ".config/fish",
-    // What a desktop session starts.
-    ".config/autostart",
-    ".config/systemd",
-];
+macro_rules! protected {
+    ($($(#[$doc:meta])* $group:ident: [$($name:literal),+ $(,)?];)+) => {
+        $(
+            $(#[$doc])*
+            pub const $group: &[&str] = &[$($name),+];
+        )+
+
+        /// Every protected name, as a profile writes it in `filesystem.unprotected`.
+        pub const PROTECTED: &[&str] = &[$($($name),+),+];
+    };
+}
+
+protected! {
+    /// git runs these, or runs what they name (core.fsmonitor, core.sshCommand, aliases, filters); or it looks for all of
+    /// that there instead (gitrepository-layout(5)).
+    GIT: [".git/hooks", ".git/config", ".git/config.worktree", ".git/commondir", ".gitconfig"];
+    /// Clients start the servers that these name, or run them (`crushrc` is a script); editors run the tasks and settings in
+    /// them; our own narrows the next run.
+    CLIENTS: [
+        ".mcp.json",
+        ".cursor",
+        ".vscode",
+        ".claude",
+        ".zed",
+        ".codex",
+        ".gemini",
+        ".amazonq",
+        ".kiro",
+        ".junie",
+        ".amp",
+        ".opencode",
+        "opencode.json",
+        "opencode.jsonc",
+        ".crush.json",
+        "crush.json",
+        ".crushrc",
+        "crushrc",
+        ".continue",
+        ".caponier.toml",
+    ];
+    /// direnv, package managers.
+    PACKAGES: [".envrc", ".npmrc", ".yarnrc", ".yarnrc.yml"];
+    /// Shells.
+    SHELLS: [
+        ".profile",
+        ".bashrc",
+        ".bash_profile",
+        ".bash_login",
+        ".bash_logout",
+        ".bash_aliases",
+        ".zshrc",
+        ".zshenv",
+        ".zprofile",
+        ".zlogin",
+        ".zlogout",
+        ".kshrc",
+        ".cshrc",
+        ".tcshrc",
+        ".login",
+        ".config/fish",
+    ];
+    /// What a desktop session starts.
+    DESKTOP: [".config/autostart", ".config/systemd"];
+}
 
 /// The protected name that `path` is, or lies in; only names that end below its first `below` components count: those
 /// are the grant itself, and whoever grants `.claude` by name means it. A name may begin above the grant: in a grant

@@ -6,6 +6,7 @@ use globset::Glob;
 
 use crate::policy::grant::{Access, Grant, Origin};
 use crate::policy::host::Pattern;
+use crate::policy::protected;
 use crate::policy::sensitive::is_sensitive_name;
 use crate::policy::service::Service;
 use crate::policy::shells;
@@ -185,27 +186,8 @@ fn no_reason(origin: &Origin, at: &str, key: &str) -> Warning {
 }
 
 fn unprotected(composed: &Composed) -> impl Iterator<Item = Warning> {
-    const CLIENTS: &[&str] = &[
-        ".mcp.json",
-        ".cursor",
-        ".vscode",
-        ".claude",
-        ".zed",
-        ".codex",
-        ".gemini",
-        ".amazonq",
-        ".kiro",
-        ".junie",
-        ".amp",
-        ".opencode",
-        "opencode.json",
-        "opencode.jsonc",
-        ".crush.json",
-        "crush.json",
-        ".caponier.toml",
-    ];
     composed.unprotected.iter().map(|name| {
-        let (code, what) = if CLIENTS.contains(&name.value.as_str()) {
+        let (code, what) = if protected::CLIENTS.contains(&name.value.as_str()) {
             (Code::WritableClientConfiguration, "a client believes or runs what is in it, outside the pen")
         } else {
             (Code::UnprotectedName, "something outside the pen runs what is in it")

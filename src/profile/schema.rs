@@ -9,6 +9,7 @@ use std::time::Duration;
 use toml::de::DeTable;
 
 use crate::policy::confirm::Channel;
+use crate::policy::limits::LEAST_OPEN_FILES;
 use crate::policy::protected::PROTECTED;
 use crate::policy::tools::UnknownFields;
 use crate::policy::{
@@ -191,8 +192,11 @@ fn process(mut table: Table<'_>, layer: &mut Layer) {
 fn limits(mut table: Table<'_>, layer: &mut Layer) {
     layer.memory = table.bytes_or_none("memory");
     layer.processes = table.integer_or_none("processes", 1);
-    // stdin, stdout and stderr are three.
-    layer.open_files = table.integer_or_none("open_files", 3);
+    layer.open_files = table.integer_or_none_for(
+        "open_files",
+        LEAST_OPEN_FILES,
+        "nothing can be started in the pen with fewer; most servers need 256",
+    );
     layer.file_size = table.bytes_or_none("file_size");
     layer.cpu_time = table.duration_or_none("cpu_time");
     if let Some(Sourced { value: Some(time), origin }) = &layer.cpu_time

@@ -233,11 +233,30 @@ impl<'t> Table<'t> {
     /// A whole number of at least `least`.
     pub(super) fn integer(&mut self, key: &'static str, least: u32) -> Option<Sourced<u32>> {
         let node = self.get(key)?;
-        self.as_integer(key, node, least)
+        self.as_integer(key, node, least, None)
     }
 
     /// A whole number, or `"none"`.
     pub(super) fn integer_or_none(&mut self, key: &'static str, least: u32) -> Option<Sourced<Option<u32>>> {
+        self.whole_or_none(key, least, None)
+    }
+
+    /// The same, where somebody will ask why it cannot be less.
+    pub(super) fn integer_or_none_for(
+        &mut self,
+        key: &'static str,
+        least: u32,
+        why: &str,
+    ) -> Option<Sourced<Option<u32>>> {
+        self.whole_or_none(key, least, Some(why))
+    }
+
+    fn whole_or_none(
+        &mut self,
+        key: &'static str,
+        least: u32,
+        why: Option<&str>,
+    ) -> Option<Sourced<Option<u32>>> {
         #[cfg(test)]
         self.note(key, Asked::None);
         let node = self.get(key)?;
@@ -245,13 +264,14 @@ impl<'t> Table<'t> {
         match node.get_ref() {
             DeValue::String(text) if text == "none" => Some(Sourced { value: None, origin }),
             DeValue::Integer(_) => {
-                self.as_integer(key, node, least).map(|found| Sourced { value: Some(found.value), origin })
+                let found = self.as_integer(key, node, least, why);
+                found.map(|found| Sourced { value: Some(found.value), origin })
             }
             _ => self.mistyped(key, node, "a whole number or \"none\""),
         }
     }
 
-    fn as_integer(&self, key: &str, node: Node<'t>, least: u32) -> Option<Sourced<u32>> {
+    fn as_integer(&self, key: &str, node: Node<'t>, least: u32, why: Option<&str>) -> Option<Sourced<u32>> {
         #[cfg(test)]
         self.note(key, Asked::Integer { least });
         let DeValue::Integer(number) = node.get_ref() else {
@@ -264,7 +284,10 @@ impl<'t> Table<'t> {
             None => {
                 let message =
                     format!("`{}` is {number}; it is a whole number from {least} up", self.dotted(key));
-                self.refuse(node, message)
+                let mut problem = Problem::new(self.reading.origin(&node.span()), message);
+                problem.help = why.map(str::to_owned);
+                self.reading.report(problem);
+                None
             }
         }
     }

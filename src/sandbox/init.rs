@@ -17,6 +17,7 @@ use caps::{CapSet, Capability};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use crate::policy::ending::{Rusage, Status};
+use crate::policy::limits::LEAST_OPEN_FILES;
 use crate::sandbox::control::{self, Launch, Order, Report, Step};
 use crate::sandbox::filter::{self, Choices};
 use crate::sandbox::plan::Plan;
@@ -28,6 +29,8 @@ use crate::sys::{descriptor, errno, landlock, process, seccomp};
 const MAX_PLAN: u64 = 16 << 20;
 /// Numbers of prepared descriptors start here, so that connecting 0–2 cannot clobber one.
 const ABOVE_STREAMS: RawFd = 100;
+// The limit on open files holds when they are prepared.
+const _: () = assert!((ABOVE_STREAMS as u32) < LEAST_OPEN_FILES);
 
 /// A step that failed.
 struct Failure {

@@ -13,6 +13,11 @@ use std::process::{Command, Output};
 
 use serde_json::Value;
 
+fn program() -> PathBuf {
+    let program = std::env::var_os("CAPONIER_BIN");
+    program.map_or_else(|| env!("CARGO_BIN_EXE_caponier").into(), PathBuf::from)
+}
+
 /// An empty home, and nothing else.
 struct Home(tempfile::TempDir);
 
@@ -31,10 +36,20 @@ impl Home {
     }
 
     fn caponier(&self, words: &[&str]) -> Command {
-        let program = std::env::var_os("CAPONIER_BIN");
-        let program = program.map_or_else(|| env!("CARGO_BIN_EXE_caponier").into(), PathBuf::from);
-        let mut command = Command::new(program);
-        command.args(words).env_clear().current_dir(self.path("home"));
+        let mut command = Command::new(program());
+        command.args(words);
+        self.settle(command)
+    }
+
+    /// The same, by somebody who may open few files.
+    fn caponier_with_files(&self, most: u32, words: &[&str]) -> Command {
+        let mut command = Command::new("/bin/sh");
+        command.args(["-c", &format!("ulimit -n {most} && exec \"$0\" \"$@\"")]).arg(program()).args(words);
+        self.settle(command)
+    }
+
+    fn settle(&self, mut command: Command) -> Command {
+        command.env_clear().current_dir(self.path("home"));
         command.env("PATH", "/usr/local/bin:/usr/bin:/bin").env("HOME", self.path("home"));
         command.env("TMPDIR", self.path("tmp")).env("XDG_RUNTIME_DIR", self.path("run"));
         command
@@ -345,9 +360,10 @@ fn what_cannot_be_run_is_said_as_run_says_it() {
     let said = String::from_utf8_lossy(&done.stderr);
     assert_eq!(done.status.code(), Some(125), "{said}");
     assert!(said.contains("Landlock"), "{said}");
-    // A server that cannot even be started.
-    fs::write(&profile, "version = 1\nextends = [\"base\"]\n[limits]\nopen_files = 4\n").expect("profile");
-    let done = home.caponier(&["doctor", "--prove", "--profile", name]).output().expect("caponier");
+    // A server that cannot even be started: whoever starts caponier has a limit of their own.
+    fs::write(&profile, "version = 1\nextends = [\"base\"]\n").expect("profile");
+    let words = ["doctor", "--prove", "--profile", name];
+    let done = home.caponier_with_files(90, &words).output().expect("caponier");
     let said = String::from_utf8_lossy(&done.stderr);
     assert_eq!(done.status.code(), Some(125), "{said}");
     assert!(said.contains("could not "), "{said}");

@@ -39,7 +39,7 @@ fn a_file_that_extends_its_own_name_means_what_it_takes_the_place_of() {
     let shipped = ["<shipped>/base.toml", "<shipped>/runtime/python.toml", "<shipped>/git.toml"];
     let mine = "$ROOT/config/profiles/git.prod.toml";
     assert_eq!(files(&user), [&shipped[..], &["<shipped>/git.prod.toml", mine]].concat());
-    user.profile("git", "extends = [\"git\"]\n[limits]\nopen_files = 9");
+    user.profile("git", "extends = [\"git\"]\n[limits]\nopen_files = 900");
     let plain = "$ROOT/config/profiles/git.toml";
     assert_eq!(files(&user), [&shipped[..], &["<shipped>/git.prod.toml", plain, mine]].concat());
     user.environment = Environment::Dev;

@@ -45,6 +45,17 @@ fn bad_amounts_words_and_patterns_are_errors() {
     assert_eq!(User::new().wrong(body), expected);
 }
 
+/// A program is started over descriptors with numbers up to 100: with fewer it would be refused only then, by a number.
+#[test]
+fn too_few_open_files_to_start_anything_are_an_error() {
+    let user = User::new();
+    let wrong = user.wrong("[limits]\nopen_files = 127\n");
+    let why = "nothing can be started in the pen with fewer; most servers need 256";
+    assert_eq!(wrong, format!("3:14: `limits.open_files` is 127; it is a whole number from 128 up | {why}"));
+    let least = user.file("least.toml", "version = 1\n[limits]\nopen_files = 128\n");
+    assert_eq!(user.resolve(least.to_str().unwrap()).unwrap().policy.limits.open_files, Some(128));
+}
+
 #[test]
 fn duplicate_keys_and_broken_toml_are_errors() {
     let user = User::new();
