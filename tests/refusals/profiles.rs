@@ -76,6 +76,15 @@ fn a_key_that_nothing_enforces_is_refused() {
     }
 }
 
+/// The least that the profile may say is enough to start with.
+#[test]
+fn too_few_open_files_are_an_error() {
+    let ground = Ground::new();
+    let few = plain_profile(&ground, "[limits]\nopen_files = 127\n");
+    refused(&ground, &few, &["open_files", "from 128 up", "nothing can be started"]);
+    assert_starts(&ground, &plain_profile(&ground, "[limits]\nopen_files = 128\n"));
+}
+
 /// Any access: our own folders, secrets, client files, and what lies above them.
 #[test]
 fn what_no_server_gets_is_refused_for_reading() {
