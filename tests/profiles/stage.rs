@@ -39,9 +39,13 @@ impl Stage {
     }
 
     /// `caponier run` with these options, and this server.
-    pub(crate) fn penned(&self, options: &[&str], server: &[OsString]) -> Vec<OsString> {
+    pub(crate) fn penned<S: Into<OsString> + Clone>(
+        &self,
+        options: &[S],
+        server: &[OsString],
+    ) -> Vec<OsString> {
         let mut words: Vec<OsString> = vec![peers::caponier().into(), "run".into()];
-        words.extend(options.iter().map(OsString::from));
+        words.extend(options.iter().cloned().map(Into::into));
         words.push("--".into());
         words.extend_from_slice(server);
         words
@@ -62,12 +66,17 @@ impl Stage {
     }
 
     pub(crate) fn events(&self, query: &[&str]) -> Vec<Value> {
-        let mut command = Command::new(peers::caponier());
-        self.at_home(command.args(["audit", "query", "--jsonl"]).args(query));
-        let done = command.output().unwrap();
-        assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
-        let text = String::from_utf8(done.stdout).unwrap();
+        let text = self.caponier(&[&["audit", "query", "--jsonl"], query].concat());
+        let text = String::from_utf8(text).unwrap();
         text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
+
+    /// What a command of caponier's prints; it has to succeed.
+    pub(crate) fn caponier(&self, words: &[&str]) -> Vec<u8> {
+        let mut command = Command::new(peers::caponier());
+        let done = self.at_home(command.args(words)).output().unwrap();
+        assert!(done.status.success(), "{words:?}: {}", String::from_utf8_lossy(&done.stderr));
+        done.stdout
     }
 }
 

@@ -11,10 +11,14 @@ when its stdin does. Paths:
     /bytes?N     N bytes                                              /cut          half of what is promised, then a reset
     /hang        no answer, until the client goes                     POST          takes a body
     CONNECT      a proxy for everybody
+
+What FOLDER/answers.json has for HOST/PATH, the query aside, is answered first: {"api.example.com/user": {...}}, an object as
+JSON, a string as text.
 """
 
 import asyncio
 import json
+import os
 import socket
 import ssl
 import struct
@@ -23,6 +27,18 @@ import sys
 PAGE = "<html><head><title>A page</title></head><body><article><h1>A page</h1>" + "".join(
     f"<p>Paragraph {n} of a page that is long enough to be the main content of what was fetched.</p>" for n in range(20)
 ) + "</article></body></html>"
+
+
+def told(folder, host, path):
+    """What a test wants to be answered, and how it is written; None where it said nothing of this."""
+    file = os.path.join(folder, "answers.json")
+    if not os.path.exists(file):
+        return None
+    with open(file, encoding="utf-8") as answers:
+        found = json.load(answers).get(f"{host}{path.partition('?')[0]}")
+    if found is None or isinstance(found, str):
+        return found and (found, "text/plain; charset=utf-8")
+    return json.dumps(found), "application/json; charset=utf-8"
 
 
 def say(**fields):
@@ -68,7 +84,7 @@ async def one_request(reader, writer):
     tls = writer.get_extra_info("ssl_object")
     address, port = writer.get_extra_info("sockname")[:2]
     say(address=address, port=port, sni=getattr(tls, "asked_for", None), tls=tls is not None, method=method,
-        target=target, host=headers.get("host"), agent=headers.get("user-agent"), body=len(body), text=body[:200].decode("latin-1"))
+        target=target, host=headers.get("host"), authorization=headers.get("authorization"), agent=headers.get("user-agent"), body=len(body), text=body[:200].decode("latin-1"))
     path = target
     if target.startswith("http://"):
         path = "/" + target[len("http://"):].partition("/")[2]
@@ -86,7 +102,9 @@ async def one_request(reader, writer):
         await writer.drain()
         reset(writer)
         return False
-    if path.startswith("/to?"):
+    if (wanted := told(sys.argv[1], headers.get("host"), path)) is not None:
+        await answer(writer, "200 OK", *wanted)
+    elif path.startswith("/to?"):
         await answer(writer, "302 Found", "", more=f"Location: {path[4:]}\r\n")
     elif path.startswith("/bytes?"):
         left = int(path[7:])
