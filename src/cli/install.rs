@@ -58,8 +58,12 @@ fn prepare(phase: Phase) -> Result<Request, Refused> {
         Refused::new(exit::NOT_SET_UP, format!("no random number for the session's id: {error}"), None)
     })?;
     let tmp = around.directories.tmp().join(&id);
-    let session =
-        context::Session { session_home: phase.home.clone(), private_home: phase.home.clone(), tmp };
+    let session = context::Session {
+        session_home: phase.home.clone(),
+        private_home: phase.home.clone(),
+        cache: tmp.join("cache"),
+        tmp,
+    };
     let context = around.context(Some(&phase.cwd), Some(&command), Some(session), Some(&phase.audit_dir));
     let asked = profile::Request {
         profile: phase.profile.clone(),
@@ -95,6 +99,7 @@ fn prepare(phase: Phase) -> Result<Request, Refused> {
         command,
         environment,
         folders,
+        cache: None,
         server: phase.server,
         client: session::client(),
         package: None,
@@ -120,13 +125,6 @@ fn environment(
     };
     let mut compiled = variables::compile(std::env::vars_os(), &policy.process.env, &[], &fixed)
         .map_err(|error| Refused::new(exit::CONFIGURATION, error.to_string(), Some(&error.help())))?;
-    let added = phase.variables.iter().chain(&phase.secrets);
-    let added: std::collections::BTreeMap<OsString, OsString> =
-        added.map(|(name, value)| (name.into(), value.into())).collect();
-    compiled.vars.retain(|(name, _)| !added.contains_key(name));
-    compiled.removed.retain(|name| !added.contains_key(&OsString::from(name)));
-    compiled.vars.extend(added);
-    compiled.vars.sort();
-    compiled.secrets.extend(phase.secrets.iter().map(|(name, value)| (name.clone(), value.into())));
+    compiled.add(&phase.variables, &phase.secrets);
     Ok(compiled)
 }

@@ -123,6 +123,7 @@ impl Surroundings {
                 interpreters: command.interpreters.iter().map(|it| it.path.clone()).collect(),
                 loaders: command.loaders.iter().map(|it| it.path.clone()).collect(),
                 script: command.script.as_ref().map(|it| it.path.clone()),
+                launched: command.launched,
             }),
             session,
         }

@@ -9,7 +9,7 @@ pub struct Directories {
     pub config: PathBuf,
     /// `$XDG_STATE_HOME/caponier`: `audit/`, `pins/`, `clients/`.
     pub state: PathBuf,
-    /// `$XDG_DATA_HOME/caponier`: `servers/`, `homes/`, `tmp/`.
+    /// `$XDG_DATA_HOME/caponier`: `servers/`, `homes/`, `caches/`, `tmp/`.
     pub data: PathBuf,
     /// `$XDG_RUNTIME_DIR/caponier`, or `run` in the state folder.
     pub runtime: PathBuf,
@@ -29,6 +29,11 @@ impl Directories {
     /// Where each session's TMPDIR is made.
     pub fn tmp(&self) -> PathBuf {
         self.data.join("tmp")
+    }
+
+    /// Where the caches are in which servers execute what they wrote.
+    pub fn caches(&self) -> PathBuf {
+        self.data.join("caches")
     }
 
     /// Where lasting private homes are.

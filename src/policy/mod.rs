@@ -127,6 +127,8 @@ pub struct Filesystem {
 pub struct Process {
     /// Programs (files, never folders in shipped profiles) that may be executed.
     pub execute: Vec<Grant>,
+    /// Folders of the server's own cache in which it may execute what it wrote there itself: the one exception.
+    pub execute_writable: Vec<Grant>,
     /// Where absolute path arguments of the command go; `None`: they are plain arguments.
     pub arguments_as_paths: Option<PathArguments>,
     /// What the server finds in its environment.

@@ -141,8 +141,9 @@ fn special(found: &Placed<'_>) -> Option<Problem> {
 
 /// The folders that the server can always write.
 fn own_writable(private_home: Option<&Path>, context: &Context, places: &Places) -> Vec<Place> {
-    let tmp = context.session.as_ref().map(|session| session.tmp.as_path());
-    tmp.into_iter().chain(private_home).filter_map(|path| places.find(path).ok()).collect()
+    let session = context.session.as_ref();
+    let own = session.map(|session| [session.tmp.as_path(), session.cache.as_path()]);
+    own.into_iter().flatten().chain(private_home).filter_map(|path| places.find(path).ok()).collect()
 }
 
 /// A symlink inside something writable may be the server's own work of an earlier run: a grant never goes through.

@@ -36,6 +36,7 @@ pub(super) struct Composed {
     pub read: Vec<Entry>,
     pub write: Vec<Entry>,
     pub execute: Vec<Entry>,
+    pub execute_writable: Vec<Entry>,
     pub unprotected: Vec<Sourced<String>>,
     pub arguments_as_paths: Option<PathArguments>,
     pub pass: Vec<Sourced<String>>,
@@ -71,6 +72,7 @@ pub(super) fn compose(members: &[Member]) -> (Composed, Vec<Problem>) {
         read: entries(members, |layer| &layer.read),
         write: entries(members, |layer| &layer.write),
         execute: entries(members, |layer| &layer.execute),
+        execute_writable: entries(members, |layer| &layer.execute_writable),
         unprotected: list(members, |layer| &layer.unprotected),
         arguments_as_paths: scalars.pick(
             "process.arguments_as_paths",

@@ -46,6 +46,8 @@ pub struct Command {
     pub loaders: Vec<PathBuf>,
     /// A console script that became an argument of its interpreter (`exe`).
     pub script: Option<PathBuf>,
+    /// How many words behind the program are a launcher's (`-y PACKAGE`), and not yet the server's.
+    pub launched: usize,
 }
 
 /// Folders that belong to the server. The plan makes them writable; no profile needs to.
@@ -57,6 +59,8 @@ pub struct Session {
     pub session_home: PathBuf,
     /// HOME when `process.home = "private"`.
     pub private_home: PathBuf,
+    /// The cache that lasts, for the profiles that have one (`process.execute_writable`).
+    pub cache: PathBuf,
 }
 
 impl Context {

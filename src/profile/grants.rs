@@ -10,6 +10,7 @@ use crate::policy::PathArguments;
 use crate::policy::grant::{Access, Grant, Origin};
 use crate::profile::context::Context;
 use crate::profile::entry::Entry;
+use crate::profile::packages::Registry;
 use crate::profile::problem::{Code, Problem, Warning};
 use crate::profile::runtime;
 use crate::profile::suggest;
@@ -26,6 +27,8 @@ pub struct Flags {
     pub execute: Vec<PathBuf>,
     /// `--host`.
     pub host: Vec<String>,
+    /// `--no-resolve`: the launcher that is run as it is, by where its packages come from.
+    pub launcher: Option<Registry>,
     /// `--pass-env`: whatever the profile says of these names gives way; the caller passes them on itself.
     pub pass_env: Vec<String>,
 }
@@ -36,6 +39,8 @@ pub(super) struct Grants {
     pub read: Vec<Grant>,
     pub write: Vec<Grant>,
     pub execute: Vec<Grant>,
+    /// What may be written and executed: in none of the lists above, for it is judged by a law of its own.
+    pub written: Vec<Grant>,
     pub problems: Vec<Problem>,
     pub warnings: Vec<Warning>,
 }

@@ -25,11 +25,41 @@ pub(super) struct Member {
     pub below: BTreeSet<usize>,
 }
 
-/// Reads `root` and everything that it extends: bases first, `root` last.
-pub(super) fn load(root: Source, env: Environment, dirs: &Directories) -> (Vec<Member>, Vec<Problem>) {
+/// Reads `root` and everything that it extends: bases first, `root` last. Files `beside` it take part as if somebody
+/// extended both: neither stands above the other, so of two single values the stricter holds.
+pub(super) fn load(
+    root: Source,
+    beside: Vec<Source>,
+    env: Environment,
+    dirs: &Directories,
+) -> (Vec<Member>, Vec<Problem>) {
     let mut loading = Loading { env, dirs, members: Vec::new(), open: Vec::new(), problems: Vec::new() };
-    loading.visit(root);
-    (loading.members, loading.problems)
+    let index = loading.visit(root);
+    for other in beside {
+        if !loading.members.iter().any(|member| member.source.id == other.id) {
+            loading.visit(other);
+        }
+    }
+    let mut members = loading.members;
+    to_the_end(&mut members, index);
+    (members, loading.problems)
+}
+
+/// The member at `index` becomes the last one.
+fn to_the_end(members: &mut Vec<Member>, index: usize) {
+    let last = members.len() - 1;
+    let moved = members.remove(index);
+    members.push(moved);
+    for member in members {
+        member.below = std::mem::take(&mut member.below)
+            .into_iter()
+            .map(|below| match below {
+                below if below == index => last,
+                below if below > index => below - 1,
+                below => below,
+            })
+            .collect();
+    }
 }
 
 struct Loading<'d> {

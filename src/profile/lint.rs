@@ -43,6 +43,7 @@ pub(super) fn lint(policy: &Policy, composed: &Composed) -> Vec<Warning> {
     for grant in &policy.process.execute {
         warnings.extend(executable(grant));
     }
+    warnings.extend(policy.process.execute_writable.iter().map(written));
     warnings.extend(without_reason(policy));
     warnings.extend(unprotected(composed));
     warnings.extend(settings(policy, composed));
@@ -70,6 +71,14 @@ fn executable(grant: &Grant) -> Option<Warning> {
         let why = "is a shell: it runs whatever text it is given, within the grants";
         of(grant, Code::ExecuteShell, Access::Execute, why)
     })
+}
+
+fn written(grant: &Grant) -> Warning {
+    let message = format!(
+        "`process.execute_writable` of {}: the server executes what it wrote there; refused under --env prod",
+        grant.path.display()
+    );
+    Warning::new(grant.origin.clone(), Code::ExecuteWritable, message)
 }
 
 fn without_reason(policy: &Policy) -> impl Iterator<Item = Warning> {

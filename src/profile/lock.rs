@@ -141,12 +141,13 @@ pub fn refuse(request: &Request, resolved: &Resolved) -> Result<(), Vec<Problem>
         let help = format!("look at it, then: caponier profile lock {name} approves it as it is now");
         problems.push(Problem::new(Origin::command_line(), message).help(help));
     }
-    let Flags { read, write, execute, host, pass_env: _ } = &request.flags;
+    let Flags { read, write, execute, host, launcher, pass_env: _ } = &request.flags;
     for (flag, is_given) in [
         ("--read", !read.is_empty()),
         ("--write", !write.is_empty()),
         ("--exec", !execute.is_empty()),
         ("--host", !host.is_empty()),
+        ("--no-resolve", launcher.is_some()),
     ] {
         if is_given {
             let message = format!("`{name}` is locked: {flag} cannot add to it");

@@ -42,6 +42,7 @@ mod unenforced;
 mod variables;
 pub mod why;
 mod within;
+mod written;
 
 use std::collections::BTreeMap;
 use std::io;
@@ -58,6 +59,7 @@ use crate::profile::compose::Composed;
 use crate::profile::context::Context;
 use crate::profile::grants::Grants;
 use crate::profile::inherit::Member;
+use crate::profile::packages::Registry;
 use crate::profile::place::Places;
 use crate::profile::problem::{Problem, Problems, Warning};
 use crate::profile::refusal::Refusals;
@@ -115,10 +117,31 @@ pub struct Resolved {
 /// Everything that is wrong with it, each with its line: exit status 78. Nothing may be started then.
 pub fn resolve(request: &Request, context: &Context) -> Result<Resolved, Problems> {
     let root = source::find(&request.profile, request.environment, &context.directories)?;
-    let (members, problems) = inherit::load(root, request.environment, &context.directories);
-    refuse(problems)?;
+    let members = members(root, request, context)?;
     narrowed(members, request, context)
 }
+
+/// Every file that takes part: those of the profile, and beside it those that `--no-resolve` adds for a launcher.
+fn members(root: source::Source, request: &Request, context: &Context) -> Result<Vec<Member>, Problems> {
+    let mut beside = Vec::new();
+    for name in request.flags.launcher.iter().flat_map(|launcher| unresolved_bases(*launcher)) {
+        beside.push(source::find(name, request.environment, &context.directories)?);
+    }
+    let (members, problems) = inherit::load(root, beside, request.environment, &context.directories);
+    refuse(problems)?;
+    Ok(members)
+}
+
+/// The shipped profiles that a launcher itself needs, under any profile of its server.
+fn unresolved_bases(launcher: Registry) -> [&'static str; 2] {
+    match launcher {
+        Registry::Npm => [UNRESOLVED, "runtime/node"],
+        Registry::PyPi => [UNRESOLVED, "runtime/python"],
+    }
+}
+
+/// The profile of a package manager that is run as it is.
+pub const UNRESOLVED: &str = "runtime/npx";
 
 /// Resolves a text that is no file yet; it extends names only.
 ///
@@ -137,7 +160,7 @@ pub fn resolve_text(text: &str, environment: Environment, context: &Context) -> 
 }
 
 fn resolve_source(root: source::Source, request: &Request, context: &Context) -> Result<Resolved, Problems> {
-    let (members, problems) = inherit::load(root, request.environment, &context.directories);
+    let (members, problems) = inherit::load(root, Vec::new(), request.environment, &context.directories);
     refuse(problems)?;
     compile(&members, request, context, None)
 }
@@ -148,7 +171,7 @@ fn resolve_source(root: source::Source, request: &Request, context: &Context) ->
 /// What is wrong with it; a lock that cannot be kept.
 pub fn lock(request: &Request, context: &Context) -> Result<lock::Lock, Problems> {
     let root = source::find(&request.profile, request.environment, &context.directories)?;
-    let (members, problems) = inherit::load(root, request.environment, &context.directories);
+    let (members, problems) = inherit::load(root, Vec::new(), request.environment, &context.directories);
     refuse(problems)?;
     let sha256 = compile(&members, request, context, None)?.policy.profile.sha256;
     lock::lock(request, &members, &sha256, &context.directories).map_err(|error| {
@@ -168,7 +191,7 @@ pub const ADDED: &str = "<added>";
 /// As [`resolve`]; also what is wrong with the lines.
 pub fn resolve_adding(request: &Request, context: &Context, lines: &str) -> Result<Resolved, Problems> {
     let root = source::find(&request.profile, request.environment, &context.directories)?;
-    let (mut members, mut problems) = inherit::load(root, request.environment, &context.directories);
+    let mut members = members(root, request, context)?;
     let added = source::Source {
         id: PathBuf::from(ADDED),
         file: ADDED.to_owned(),
@@ -177,8 +200,7 @@ pub fn resolve_adding(request: &Request, context: &Context, lines: &str) -> Resu
         text: format!("version = 1\n{lines}\n"),
     };
     let (layer, wrong) = schema::parse(&added, request.environment);
-    problems.extend(wrong);
-    refuse(problems)?;
+    refuse(wrong)?;
     let below = (0..members.len()).collect();
     members.push(Member { source: added, layer, below });
     narrowed(members, request, context)
@@ -326,6 +348,7 @@ fn collect(composed: &Composed, variables: &Variables<'_>, request: &Request, co
         grants.arguments(kind, variables, context);
     }
     grants.settle();
+    grants.written = written::grants(&composed.execute_writable, variables, &mut grants.problems);
     grants
 }
 
@@ -401,6 +424,7 @@ fn assemble(
         },
         process: Process {
             execute: grants.execute,
+            execute_writable: grants.written,
             arguments_as_paths: composed.arguments_as_paths,
             env,
             nested_seccomp: composed.nested_seccomp,

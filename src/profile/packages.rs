@@ -16,7 +16,7 @@ use crate::profile::{place, source};
 
 /// Where packages come from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Registry {
+pub enum Registry {
     /// Packages for Node.js.
     Npm,
     /// Packages for Python.

@@ -80,6 +80,8 @@ codes! {
     ExecuteFolder = "execute-folder";
     /// An execute grant of a shell.
     ExecuteShell = "execute-shell";
+    /// A folder in which the server executes what it wrote.
+    ExecuteWritable = "execute-writable";
     /// A read grant of a folder that holds much more than one server needs.
     BroadRead = "broad-read";
     /// A write grant inside the system's own folders, or in a folder that other users share.

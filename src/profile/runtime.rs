@@ -84,7 +84,7 @@ pub(super) struct Server<'c> {
 impl<'c> Server<'c> {
     /// Looks at a command.
     pub(super) fn of(command: &'c Command, cwd: &Path) -> Self {
-        let words = command.argv.get(1..).unwrap_or_default();
+        let words = command.argv.get(1 + command.launched..).unwrap_or_default();
         let real =
             |path: &Path| place::follow(path).map_or_else(|_| path.to_owned(), |followed| followed.path);
         if let Some(interpreter) = command.interpreters.last() {

@@ -37,6 +37,7 @@ pub(super) struct Layer {
     pub write: Vec<Entry>,
     pub unprotected: Vec<Sourced<String>>,
     pub execute: Vec<Entry>,
+    pub execute_writable: Vec<Entry>,
     /// `Some(None)`: written as `"none"`.
     pub arguments_as_paths: Maybe<Option<PathArguments>>,
     pub pass: Vec<Sourced<String>>,
@@ -162,6 +163,7 @@ fn entries(table: &mut Table<'_>, key: &'static str) -> Vec<Entry> {
 
 fn process(mut table: Table<'_>, layer: &mut Layer) {
     layer.execute = entries(&mut table, "execute");
+    layer.execute_writable = entries(&mut table, "execute_writable");
     layer.arguments_as_paths = table.choice(
         "arguments_as_paths",
         &[

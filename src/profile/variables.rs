@@ -24,6 +24,7 @@ pub const VARIABLES: &[(&str, &str)] = &[
         "the folder of the server's package: node_modules, the virtual environment, the script's folder",
     ),
     ("server.home", "the private HOME that the server gets"),
+    ("server.cache", "the server's own cache, where `process.execute_writable` names a folder in it"),
     ("session.tmp", "the session's TMPDIR"),
     ("runtime.node", "the node that runs the server, or the first on PATH"),
     ("runtime.python", "the python that runs the server, or the first on PATH"),
@@ -158,6 +159,9 @@ impl<'c> Variables<'c> {
                 }
             },
             "server.home" => self.private_home().map_or(Value::Later, is),
+            "server.cache" => {
+                self.context.session.as_ref().map_or(Value::Later, |session| is(&session.cache))
+            }
             "session.tmp" => self.context.session.as_ref().map_or(Value::Later, |session| is(&session.tmp)),
             "runtime.node" => known(self.node(), "there is no node on PATH"),
             "runtime.python" => known(self.python(), NO_PYTHON),

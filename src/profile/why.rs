@@ -106,6 +106,8 @@ impl<'p> Paths<'p> {
             (Access::Read, &policy.filesystem.read),
             (Access::Write, &policy.filesystem.write),
             (Access::Execute, &policy.process.execute),
+            (Access::Write, &policy.process.execute_writable),
+            (Access::Execute, &policy.process.execute_writable),
         ];
         let mut grants = Vec::new();
         for (access, grant) in

@@ -61,6 +61,8 @@ pub struct Command {
     pub shim: Option<Shim>,
     /// A package manager or container client that would start the server, in place of the server itself.
     pub launcher: Option<Launcher>,
+    /// How many words behind the program are the launcher's own; 0 until somebody has read them.
+    pub launched: usize,
     /// Whether the program itself is a shell (`sh -c …`): refused as `exec.shell` unless the profile names it.
     pub shell: bool,
 }
@@ -103,6 +105,7 @@ pub fn resolve(words: &[OsString], lookup: &Lookup) -> Result<Command, Error> {
         path_first,
         shim,
         launcher,
+        launched: 0,
     })
 }
 

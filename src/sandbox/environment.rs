@@ -56,6 +56,19 @@ const CREDENTIAL_WORDS: &[&str] =
 /// The same, between underscores or at an end.
 const CREDENTIAL_PARTS: &[&str] = &["AUTH", "KEY", "KEYS", "PAT", "PWD"];
 
+impl Environment {
+    /// Adds what is no profile's business: names of ours replace what is there.
+    pub fn add(&mut self, variables: &[(String, String)], secrets: &[(String, String)]) {
+        let added: BTreeMap<OsString, OsString> =
+            variables.iter().chain(secrets).map(|(name, value)| (name.into(), value.into())).collect();
+        self.vars.retain(|(name, _)| !added.contains_key(name));
+        self.removed.retain(|name| !added.contains_key(OsStr::new(name)));
+        self.vars.extend(added);
+        self.vars.sort();
+        self.secrets.extend(secrets.iter().map(|(name, value)| (name.clone(), value.into())));
+    }
+}
+
 /// Why an environment cannot be made. None of these ever shows a value.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Error {

@@ -5,6 +5,7 @@
 //! `seccomp_unotify(2)`.
 
 pub mod allowlist;
+pub mod cache;
 pub mod command;
 pub mod control;
 pub mod environment;

@@ -167,19 +167,32 @@ pub enum Error {
 impl Rules {
     /// Opens every grant. One that is `optional` and missing is left out.
     pub fn open<'a>(grants: impl IntoIterator<Item = (Access, &'a Grant)>) -> Result<Rules, Error> {
-        let mut rules = Rules::default();
+        Rules::default().and(grants, ResolveFlag::empty())
+    }
+
+    /// The same with grants that lie where the server could have put a symbolic link: each is opened as it is written,
+    /// and a link anywhere on it is an error.
+    pub fn and_exactly<'a>(
+        self,
+        grants: impl IntoIterator<Item = (Access, &'a Grant)>,
+    ) -> Result<Rules, Error> {
+        self.and(grants, ResolveFlag::RESOLVE_NO_SYMLINKS)
+    }
+
+    fn and<'a>(
+        self,
+        grants: impl IntoIterator<Item = (Access, &'a Grant)>,
+        resolve: ResolveFlag,
+    ) -> Result<Rules, Error> {
+        let mut rules = self;
         let failed = |grant: &Grant, source| Error::Open { grant: Box::new(grant.clone()), source };
         let here = path::open(b"/", libc::O_PATH | libc::O_DIRECTORY);
         for (access, grant) in grants {
             let here = here.as_ref().map_err(|error| {
                 failed(grant, io::Error::from_raw_os_error(error.raw_os_error().unwrap_or(libc::EIO)))
             })?;
-            let fd = match path::look(
-                here.as_fd(),
-                grant.path.as_os_str().as_bytes(),
-                Follow::Links,
-                ResolveFlag::empty(),
-            ) {
+            let fd = match path::look(here.as_fd(), grant.path.as_os_str().as_bytes(), Follow::Links, resolve)
+            {
                 Ok(fd) => fd,
                 Err(error) if grant.optional && error.kind() == io::ErrorKind::NotFound => continue,
                 Err(error) => return Err(failed(grant, error)),

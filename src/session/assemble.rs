@@ -36,11 +36,14 @@ pub(super) fn assemble(request: &Request) -> Result<Assembly, Error> {
     let pins = Pinning::of(&request.policy, &request.state_dir, &request.server)?;
     let enforceable = Support::probe().meet(&request.policy.require)?;
     let own = own_grants(request);
+    let cache = cache_grants(request);
     let wide = wide_grants(request)?;
-    let given = |policy| granted(policy).chain(own.iter().map(|(access, grant)| (*access, grant)));
-    let rules =
-        Rules::open(given(&request.policy).chain(wide.iter().map(|(access, grant)| (*access, grant))))?;
-    let narrow = request.observe.as_ref().map(|observe| Rules::open(given(&observe.profile))).transpose()?;
+    let opened = |policy, wide| {
+        let grants = granted(policy).chain(each(&own)).chain(each(wide));
+        Rules::open(grants)?.and_exactly(each(&cache))
+    };
+    let rules = opened(&request.policy, &wide)?;
+    let narrow = request.observe.as_ref().map(|observe| opened(&observe.profile, &[])).transpose()?;
     let inner = rules.ruleset(enforceable.landlock_abi)?;
     let outer = rules::scopes(enforceable.landlock_abi)?;
     let filter = Choices {
@@ -77,6 +80,10 @@ pub(super) fn assemble(request: &Request) -> Result<Assembly, Error> {
     })
 }
 
+fn each(list: &[(Access, Grant)]) -> impl Iterator<Item = (Access, &Grant)> {
+    list.iter().map(|(access, grant)| (*access, grant))
+}
+
 fn variable((name, value): &(std::ffi::OsString, std::ffi::OsString)) -> Vec<u8> {
     [name.as_bytes(), b"=", value.as_bytes()].concat()
 }
@@ -102,6 +109,22 @@ pub(super) fn granted(policy: &Policy) -> impl Iterator<Item = (Access, &Grant)>
     let write = policy.filesystem.write.iter().map(|grant| (Access::Write, grant));
     let execute = policy.process.execute.iter().map(|grant| (Access::Execute, grant));
     read.chain(write).chain(execute)
+}
+
+/// The cache, where there is one: the server writes in all of it, and executes in the folders that the profile names.
+/// Both are its own, so Landlock is told all of it.
+pub(super) fn cache_grants(request: &Request) -> Vec<(Access, Grant)> {
+    let Some(cache) = &request.cache else { return Vec::new() };
+    let whole = Grant {
+        path: cache.clone(),
+        reason: Some("the server's own cache".to_owned()),
+        optional: false,
+        origin: Origin::caponier(),
+    };
+    let executed = request.policy.process.execute_writable.iter();
+    std::iter::once((Access::Write, whole))
+        .chain(executed.map(|grant| (Access::Execute, grant.clone())))
+        .collect()
 }
 
 /// What every server gets: its own folders, and the files of its own command.

@@ -24,7 +24,7 @@ impl Disk for ThisDisk {
 
 /// The grants of the policy, and what every server gets.
 pub(super) fn ground(request: &Request) -> Ground {
-    let own = assemble::own_grants(request);
+    let own = [assemble::own_grants(request), assemble::cache_grants(request)].concat();
     let granted =
         assemble::granted(&request.policy).chain(own.iter().map(|(access, grant)| (*access, grant)));
     Ground {

@@ -59,6 +59,8 @@ pub struct Request {
     pub home: PathBuf,
     /// Its own folders.
     pub folders: Folders,
+    /// Its own cache, in which it executes what it wrote; only where the profile says so.
+    pub cache: Option<PathBuf>,
     /// The server's name in the log.
     pub server: String,
     /// The session's id.
@@ -155,8 +157,9 @@ pub fn run(mut init: Init, mut request: Request) -> Result<Outcome, Error> {
         arguments: request.policy.audit.arguments,
     })?);
     let emitter = Emitter::new(Arc::clone(&writer) as Arc<dyn crate::event::Sink>);
-    let own = [request.folders.tmp(), request.folders.home()];
-    emitter.calls().own(own.map(|folder| text(folder.as_os_str().as_encoded_bytes()).into_owned()).into());
+    let own = [request.folders.tmp(), request.folders.home()].into_iter().chain(request.cache.as_deref());
+    let own = own.map(|folder| text(folder.as_os_str().as_encoded_bytes()).into_owned());
+    emitter.calls().own(own.collect());
     let digest = Digest::of(&request.command.target, &request.state_dir);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build()?;
     let ended = runtime.block_on(async {

@@ -38,6 +38,10 @@ pub(super) fn session_start(
         degraded
             .push("process.nested_seccomp: the server's own filters can hide calls from the record".into());
     }
+    for grant in &policy.process.execute_writable {
+        let folder = grant.path.display();
+        degraded.push(format!("process.execute_writable: the server executes what it wrote in {folder}"));
+    }
     if !policy.audit.file_reads && policy.network.is_empty() {
         degraded
             .push("audit.file_reads = false: what is read is not recorded, and /proc is not served".into());

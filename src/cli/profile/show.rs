@@ -23,6 +23,10 @@ pub(super) fn text(resolved: &Resolved, style: Style) -> String {
     report.plain("unprotected", &policy.filesystem.unprotected);
     report.section("process");
     report.grants("execute", &policy.process.execute);
+    if !policy.process.execute_writable.is_empty() {
+        // Wider than the column of the keys, on purpose: it is meant to be seen.
+        report.grants("execute_writable", &policy.process.execute_writable);
+    }
     let arguments = policy.process.arguments_as_paths.map_or_else(|| "none".to_owned(), |kind| word(&kind));
     report.scalar("process", "arguments_as_paths", &arguments);
     report.plain("env.pass", &policy.process.env.pass);

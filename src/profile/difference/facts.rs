@@ -86,8 +86,12 @@ impl List<'_> {
     }
 
     fn process(&mut self, process: &Process) {
-        let Process { execute, arguments_as_paths, env, nested_seccomp, home } = process;
+        let Process { execute, execute_writable, arguments_as_paths, env, nested_seccomp, home } = process;
         self.grants(Access::Execute, execute);
+        for grant in execute_writable {
+            let value = quoted(&grant.path.display());
+            self.push("process.execute_writable", value, Weight::Allowed, Some(grant.origin.clone()));
+        }
         let kind = arguments_as_paths.as_ref().map_or_else(|| quoted("none"), json);
         let looseness = match arguments_as_paths {
             None => 0,

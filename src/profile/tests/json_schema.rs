@@ -54,6 +54,10 @@ const GOOD: &[(&str, &str)] = &[
     ("process.env.secret", r#"["API_TOKEN"]"#),
     ("process.env.set.ANY", r#""x""#),
     ("process.execute", r#"["git", { path = "git", reason = "why", optional = true }]"#),
+    (
+        "process.execute_writable",
+        r#"["${server.cache}/x", { path = "${server.cache}/x", reason = "why", optional = true }]"#,
+    ),
     ("process.home", r#""session""#),
     ("process.nested_seccomp", "false"),
     ("protocol.max_depth", "64"),

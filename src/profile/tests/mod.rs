@@ -11,6 +11,7 @@ mod repository;
 mod runtimes;
 mod shipped;
 mod tools;
+mod written;
 
 use std::ffi::OsString;
 use std::os::unix::fs::PermissionsExt as _;
@@ -60,6 +61,7 @@ impl User {
                 tmp: at("data/tmp/s"),
                 session_home: at("data/tmp/s/home"),
                 private_home: at("data/homes/x"),
+                cache: at("data/caches/x"),
             }),
         };
         User { _root: temporary, root, context, flags: Flags::default(), environment: Environment::Prod }
@@ -107,6 +109,7 @@ impl User {
             interpreters: interpreters.iter().map(|path| self.at(path)).collect(),
             loaders: Vec::new(),
             script: None,
+            launched: 0,
         });
     }
 

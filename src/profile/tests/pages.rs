@@ -85,7 +85,13 @@ fn environment(page: &mut String, layer: &Layer) {
 
 /// What the file changes beside grants and environment, against what it extends.
 fn settings(page: &mut String, heading: &str, found: &[Difference]) {
-    let told_above = ["filesystem.read", "filesystem.write", "process.execute", "network.allow"];
+    let told_above = [
+        "filesystem.read",
+        "filesystem.write",
+        "process.execute",
+        "process.execute_writable",
+        "network.allow",
+    ];
     let rest: Vec<&Difference> = found
         .iter()
         .filter(|difference| {
@@ -131,6 +137,7 @@ fn page(user: &User, shipped: &shipped::Shipped) -> String {
     paths(&mut page, "What it may read", &layer.read);
     paths(&mut page, "What it may write", &layer.write);
     paths(&mut page, "What it may execute", &layer.execute);
+    paths(&mut page, "Where it may execute what it wrote", &layer.execute_writable);
     hosts(&mut page, &layer);
     environment(&mut page, &layer);
     let now = resolved(user, name, Environment::Prod);
