@@ -341,6 +341,10 @@ const LESSONS: &[Lesson] = &[
                 "caponier run --env dev --observe --name notes -- node index.js /home/me/notes",
                 "watch what a server needs; then: caponier learn --server notes",
             ),
+            (
+                "caponier run --env dev --no-resolve -- npx -y @modelcontextprotocol/server-memory",
+                "npx itself in the pen, with a shell and a cache that it executes from; without --no-resolve, from the store",
+            ),
         ],
         statuses: &[
             ("the server's", "it ended by itself"),

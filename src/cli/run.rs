@@ -1,6 +1,7 @@
 //! `caponier run`: from the command line to a session, and from its end to an exit status.
 
 mod managed;
+mod unresolved;
 
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
@@ -18,14 +19,17 @@ use crate::event::Cause;
 use crate::notify;
 use crate::policy::grant::Origin;
 use crate::policy::{Environment, Home, Policy};
+use crate::profile::packages::Registry;
 use crate::profile::problem::Problems;
 use crate::profile::repository::Repository;
 use crate::profile::secrets::{CLIENT_FILES, SECRET_STORES};
 use crate::profile::{self, Flags, Resolved, context, lock, packages};
+use crate::sandbox::cache::{self, lasting_cache};
 use crate::sandbox::command::Command;
 use crate::sandbox::environment as variables;
 use crate::sandbox::folders::{Folders, lasting_home};
 use crate::session::{self, Observe, Request};
+use crate::store::unresolved::{Filling, Line};
 use crate::supervisor::Init;
 
 pub(in crate::cli) use crate::cli::run::managed::refused;
@@ -63,6 +67,9 @@ pub struct RunArgs {
     /// Pass this environment variable on; its value is a secret (repeatable)
     #[arg(long, value_name = "NAME")]
     pass_env: Vec<OsString>,
+    /// Start npx or uvx itself, with a shell and a cache that it executes from; needs --env dev
+    #[arg(long)]
+    no_resolve: bool,
     /// Where the log goes [default: the audit folder of the state folder]
     #[arg(long, value_name = "DIR")]
     audit_dir: Option<PathBuf>,
@@ -115,41 +122,67 @@ fn start(args: RunArgs) -> Result<session::Outcome, Refused> {
     session::give_up_capabilities().map_err(|error| not_set_up(&error))?;
     let around = Surroundings::find()
         .map_err(|error| Refused::new(exit::CONFIGURATION, error.to_string(), Some(error.help())))?;
-    let request = prepare(args, &around, client)?;
-    session::run(init, request).map_err(|error| refused_session(&error))
+    let mut filling = None;
+    let request = prepare(args, &around, client, &mut filling)?;
+    let outcome = session::run(init, request).map_err(|error| refused_session(&error));
+    drop(filling);
+    outcome
 }
 
-fn prepare(args: RunArgs, around: &Surroundings, client: Option<String>) -> Result<Request, Refused> {
-    let managed = managed::managed(&args, around)?;
+/// `filling` is to be held as long as the session runs.
+fn prepare(
+    args: RunArgs,
+    around: &Surroundings,
+    client: Option<String>,
+    filling: &mut Option<Filling>,
+) -> Result<Request, Refused> {
+    let managed = if args.no_resolve { None } else { managed::managed(&args, around)? };
     let words = managed.as_ref().map_or(&args.command, |managed| &managed.words);
-    let mut command = resolve(around, words, None)?;
-    let by_itself = || managed.as_ref().map_or_else(|| server_name(words), |managed| managed.name.clone());
+    let mut command = resolve(&args, around, words, None)?;
+    let line = unresolved::line(&args, &mut command)?;
+    let by_itself = || match (&managed, line.as_ref().and_then(Line::server)) {
+        (Some(managed), _) => managed.name.clone(),
+        (None, Some(package)) => package.to_owned(),
+        (None, None) => server_name(words),
+    };
     let server = args.name.clone().unwrap_or_else(by_itself);
     let id = audit::session_id().map_err(|error| {
         Refused::new(exit::NOT_SET_UP, format!("no random number for the session's id: {error}"), None)
     })?;
     let tmp = around.directories.tmp().join(&id);
     let entry = command.script.as_ref().map_or(&command.target, |script| &script.target);
-    let lasting = lasting_home(&around.directories.homes(), &server, entry);
-    let session = context::Session { session_home: tmp.join("home"), private_home: lasting.clone(), tmp };
+    let entry = line.as_ref().map_or_else(|| entry.clone(), Line::package);
+    let lasting = lasting_home(&around.directories.homes(), &server, &entry);
+    let asked = line.as_ref().map_or(entry, Line::asked);
+    let cache = lasting_cache(&around.directories.caches(), &server, &asked);
+    let session = context::Session {
+        session_home: tmp.join("home"),
+        private_home: lasting.clone(),
+        cache: cache.clone(),
+        tmp,
+    };
     let context =
         around.context(args.workspace.as_deref(), Some(&command), Some(session), args.audit_dir.as_deref());
-    let profile = profile_name(&args, &server, &command, &context);
-    let Resolved { policy, warnings, repository, lock, .. } = policy(&args, &profile, &context, &[])?;
-    for warning in &warnings {
+    let profile = profile_name(&args, &server, &command, &context, line.as_ref());
+    let launcher = line.as_ref().map(|line| line.registry);
+    let Resolved { policy, warnings, repository, lock, .. } =
+        policy(&args, launcher, &profile, &context, &[])?;
+    unresolved::refuse_unasked(&policy, line.as_ref())?;
+    for warning in warnings.iter().filter(|warning| !unresolved::is_told(warning, line.as_ref())) {
         diagnostic::tell(&diagnostic::warning(warning, Style::stderr()));
     }
     if let Some(Repository { file, approved, .. }) = &repository {
         let how = if *approved { "was approved, and decides" } else { "narrows it" };
         diagnostic::note(&format!("{} {how}", escape(&file.to_string_lossy())));
     }
-    let (policy, observe) = match args.observe {
-        true => observed(&args, &profile, &context, policy)?,
+    let (mut policy, observe) = match args.observe {
+        true => observed(&args, launcher, &profile, &context, policy)?,
         false => (policy, None),
     };
     if let Some(path) = policy.process.env.set.get("PATH") {
         // The profile gives the server another PATH: what `env` finds on it has to be granted, not what we find.
-        command = resolve(around, words, Some(path.into()))?;
+        let launched = command.launched;
+        command = Command { launched, ..resolve(&args, around, words, Some(path.into()))? };
     }
     refuse_shell(&command, &policy)?;
     let home = (policy.process.home == Home::Private).then_some(lasting);
@@ -160,7 +193,20 @@ fn prepare(args: RunArgs, around: &Surroundings, client: Option<String>) -> Resu
     {
         diagnostic::note(&format!("TMPDIR keeps its long name: {error}"));
     }
-    let environment = server_environment(&args, &command, &policy, &folders)?;
+    let mut environment = server_environment(&args, &command, &policy, &folders)?;
+    let written = policy.process.execute_writable.iter().map(|grant| grant.path.as_path());
+    let cache = (!policy.process.execute_writable.is_empty()).then_some(cache);
+    if let Some(cache) = &cache {
+        cache::make(cache, written)
+            .map_err(|error| Refused::new(exit::NOT_SET_UP, error.to_string(), None))?;
+    }
+    if let (Some(line), Some(cache)) = (&line, &cache) {
+        unresolved::tell(&args, cache);
+        let told;
+        (told, *filling) = unresolved::provide(&args, around, line, cache, folders.tmp())?;
+        unresolved::widen(&mut policy, &told)?;
+        environment.add(&told.variables, &[]);
+    }
     Ok(Request {
         context: explanations(around, &policy, args.audit_dir.as_deref()),
         epilogue: args.proof.clone().map(|dir| verdict::epilogue(dir, id.clone())),
@@ -179,17 +225,25 @@ fn prepare(args: RunArgs, around: &Surroundings, client: Option<String>) -> Resu
         command,
         environment,
         folders,
+        cache,
         server,
         client,
         package: managed.map(|managed| managed.held),
     })
 }
 
-fn resolve(around: &Surroundings, words: &[OsString], path: Option<OsString>) -> Result<Command, Refused> {
+fn resolve(
+    args: &RunArgs,
+    around: &Surroundings,
+    words: &[OsString],
+    path: Option<OsString>,
+) -> Result<Command, Refused> {
     let command = around
         .command(words, path)
         .map_err(|error| Refused::new(error.exit_code(), error.to_string(), Some(&error.help())))?;
-    if let Some(launcher) = &command.launcher {
+    if let Some(launcher) = &command.launcher
+        && !args.no_resolve
+    {
         let message = format!("{} cannot be run in a pen: {}", launcher.name(), launcher.why_not());
         return Err(Refused::new(exit::NOT_EXECUTABLE, message, Some(launcher.help())));
     }
@@ -199,6 +253,7 @@ fn resolve(around: &Surroundings, words: &[OsString], path: Option<OsString>) ->
 /// The plan of `--observe`: the profile with the workspace to write, and what it is compared with.
 fn observed(
     args: &RunArgs,
+    launcher: Option<Registry>,
     name: &str,
     context: &context::Context,
     profile: Policy,
@@ -209,7 +264,7 @@ fn observed(
     }
     let workspace = profile::workspace(context).map_err(|problem| wrong(&problem.into()))?;
     let never = profile::never_granted(context).map_err(|problem| wrong(&problem.into()))?;
-    let wide = policy(args, name, context, std::slice::from_ref(&workspace))?;
+    let wide = policy(args, launcher, name, context, std::slice::from_ref(&workspace))?;
     diagnostic::note(&format!(
         "--observe: the server may read and execute everything but secrets, and write {}; caponier learn turns what it does into a profile",
         escape(&workspace.to_string_lossy())
@@ -220,13 +275,20 @@ fn observed(
 
 /// The profile that was asked for; else the shipped one that was made for the package; else the one of the command's
 /// runtime. What was chosen is said, and how to come to a better one.
-fn profile_name(args: &RunArgs, server: &str, command: &Command, context: &context::Context) -> String {
+fn profile_name(
+    args: &RunArgs,
+    server: &str,
+    command: &Command,
+    context: &context::Context,
+    line: Option<&Line>,
+) -> String {
     if let Some(name) = &args.profile {
         return name.clone();
     }
-    let (name, why) = match packages::of_command(context) {
-        Some(known) => (known.profile, format!("the one that was made for {}", known.package)),
-        None => (
+    let (name, why) = match (line, packages::of_command(context)) {
+        (Some(line), _) => unresolved::profile(line),
+        (None, Some(known)) => (known.profile, format!("the one that was made for {}", known.package)),
+        (None, None) => (
             profile_by_runtime(command),
             "it grants what such a program needs to start, and none of your folders".to_owned(),
         ),
@@ -242,6 +304,7 @@ fn profile_name(args: &RunArgs, server: &str, command: &Command, context: &conte
 /// The profile with what the flags add, and with `written` as if by `--write`.
 fn policy(
     args: &RunArgs,
+    launcher: Option<Registry>,
     name: &str,
     context: &context::Context,
     written: &[PathBuf],
@@ -253,6 +316,7 @@ fn policy(
         write,
         execute: args.exec.clone(),
         host: args.host.clone(),
+        launcher,
         pass_env,
     };
     let request = profile::Request { profile: name.to_owned(), environment: args.env, flags };
@@ -273,7 +337,9 @@ fn added(args: &RunArgs) -> Vec<OsString> {
     });
     let hosts = args.host.iter().flat_map(|host| [OsString::from("--host"), host.into()]);
     let names = args.pass_env.iter().flat_map(|name| [OsString::from("--pass-env"), name.clone()]);
-    paths.chain(hosts).chain(names).collect()
+    // Last, for it alone has no value.
+    let alone = args.no_resolve.then(|| OsString::from("--no-resolve"));
+    paths.chain(hosts).chain(names).chain(alone).collect()
 }
 
 /// The profile of a command for which none was named: what its runtime needs to start.

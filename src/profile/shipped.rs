@@ -46,6 +46,7 @@ pub const ALL: &[Shipped] = shipped![
     "playwright",
     "runtime/node",
     "runtime/npm-install",
+    "runtime/npx",
     "runtime/pip-install",
     "runtime/python",
     "sequential-thinking",

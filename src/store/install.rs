@@ -188,7 +188,7 @@ fn with_npm(
     around: &Around<'_>,
 ) -> Result<Head, Error> {
     let configuration = |detail: String| Error::Configuration { tool: "npm", detail };
-    let said = ask_npm(wish, around)?;
+    let said = ask_npm(&wish.shown(), around)?;
     let settings = npmrc::settings(&said, around.environment, wish.index.as_ref(), staging)
         .map_err(|error| configuration(error.to_string()))?;
     fs::write(tree.join("package.json"), "{\"private\":true}\n").map_err(Error::Disk)?;
@@ -214,7 +214,8 @@ fn with_pip(
     around: &Around<'_>,
 ) -> Result<Head, Error> {
     let interpreter = [OsString::from(python::interpreter(wish))];
-    command::resolve(&interpreter, around.lookup).map_err(|source| no_tool(wish, "python3", source))?;
+    command::resolve(&interpreter, around.lookup)
+        .map_err(|source| no_tool(&wish.shown(), "python3", source))?;
     let places = pipconf::Places::new(around.environment);
     let settings = pipconf::settings(&places, around.environment, wish.index.as_ref(), staging)
         .map_err(|error| Error::Configuration { tool: "pip", detail: error.to_string() })?;
@@ -226,8 +227,8 @@ fn with_pip(
     Ok(python::head(wish, tree, &report)?)
 }
 
-fn no_tool(wish: &Wish, tool: &'static str, source: command::Error) -> Error {
-    Error::NoTool { what: wish.shown(), tool, source: Box::new(source) }
+fn no_tool(what: &str, tool: &'static str, source: command::Error) -> Error {
+    Error::NoTool { what: what.to_owned(), tool, source: Box::new(source) }
 }
 
 fn phase_of(server: &Server, profile: &str, home: &Path, settings: &Settings, around: &Around<'_>) -> Phase {
@@ -244,9 +245,9 @@ fn run(phase: &Phase, wish: &Wish, settings: &Settings, around: &Around<'_>) -> 
 }
 
 /// `npm config ls`, in a folder where there is no project.
-fn ask_npm(wish: &Wish, around: &Around<'_>) -> Result<npmrc::Said, Error> {
+pub(super) fn ask_npm(what: &str, around: &Around<'_>) -> Result<npmrc::Said, Error> {
     let words = ["npm", "config", "ls", "-l", "--json"].map(OsString::from);
-    let found = command::resolve(&words, around.lookup).map_err(|source| no_tool(wish, "npm", source))?;
+    let found = command::resolve(&words, around.lookup).map_err(|source| no_tool(what, "npm", source))?;
     let configuration = |detail: String| Error::Configuration { tool: "npm", detail };
     let path = around.lookup.server_folders(&found.path_first);
     let path = std::env::join_paths(path).map_err(|error| configuration(error.to_string()))?;

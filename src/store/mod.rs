@@ -25,6 +25,7 @@ mod settings;
 pub(crate) mod staged;
 mod staging;
 mod tree;
+pub(crate) mod unresolved;
 
 pub use crate::store::server::Held;
 

@@ -125,6 +125,58 @@ pub(crate) fn settings(
     Ok(settings)
 }
 
+/// What of a configuration anybody may know: registries, proxies, certificates. Whatever holds a password becomes a
+/// secret of the result, so that the caller knows what is missing; no token is read.
+///
+/// # Errors
+/// A file that the configuration names cannot be read.
+pub(crate) fn known_to_all(
+    said: &Said,
+    environment: &[(OsString, OsString)],
+    index: Option<&Index>,
+    folder: &Path,
+) -> io::Result<Settings> {
+    let mut settings = Settings::default();
+    for (key, url) in said.registries().filter(|(key, _)| *key != "registry" || index.is_none()) {
+        settings.registry(url);
+        settings.set(&format!("npm_config_{key}"), url);
+    }
+    if let Some(Index(url)) = index {
+        settings.registry(url);
+    }
+    for key in ["proxy", "https-proxy"] {
+        if let Some(proxy) = said.text(key) {
+            settings.registry(proxy);
+            settings.set(&format!("npm_config_{}", key.replace('-', "_")), proxy);
+        }
+    }
+    for key in ["strict-ssl", "min-release-age", "fetch-retries", "fetch-timeout"] {
+        let value = said.0.get(key).filter(|value| value.is_boolean() || value.is_number());
+        if let Some(value) = value {
+            settings.set(&format!("npm_config_{}", key.replace('-', "_")), &value.to_string());
+        }
+    }
+    for (name, file) in [
+        ("npm_config_cafile", said.text("cafile")),
+        ("NODE_EXTRA_CA_CERTS", variable(environment, "NODE_EXTRA_CA_CERTS")),
+    ] {
+        if let Some(file) = file {
+            let copy =
+                settings.copy(Path::new(file), folder, &format!("{}.pem", name.to_ascii_lowercase()))?;
+            settings.set(name, &shown(&copy)?);
+        }
+    }
+    for kind in ["userconfig", "globalconfig"] {
+        let text = said.text(kind).and_then(|path| read(Path::new(path)).ok()).unwrap_or_default();
+        let text = String::from_utf8_lossy(&text);
+        let keys = text.lines().filter_map(|line| line.split_once('=')).map(|(key, _)| key.trim());
+        for key in keys.filter(|key| is_secret(key) && is_kept(key)) {
+            settings.secret(key, "");
+        }
+    }
+    Ok(settings)
+}
+
 /// The lines of a file that say where packages come from and whom to trust, its files copied.
 fn kept(
     text: &str,
@@ -294,6 +346,29 @@ mod tests {
         let hosts: Vec<&str> = settings.hosts.iter().map(|(host, _)| host.as_str()).collect();
         assert_eq!(hosts, ["a.example", "other.example"]);
         assert_eq!(settings.variables["npm_config_registry"], "https://other.example/");
+    }
+
+    #[test]
+    fn what_a_server_may_know_holds_no_token() {
+        let home = tempfile::tempdir().unwrap();
+        let (user, ca) = (home.path().join("user"), home.path().join("ca.crt"));
+        fs::write(&user, "//corp.example/:_authToken=t0ken\nregistry=https://r.example/\n").unwrap();
+        fs::write(&ca, "CERTIFICATE").unwrap();
+        let said = serde_json::json!({
+            "registry": "https://r.example/", "@corp:registry": "https://me:sesame@corp.example/",
+            "userconfig": user, "cafile": ca, "strict-ssl": true, "min-release-age": null,
+        });
+        let said = Said::parse(said.to_string().as_bytes()).unwrap();
+        let settings = known_to_all(&said, &environment(&[]), None, home.path()).unwrap();
+        assert_eq!(settings.variables["npm_config_registry"], "https://r.example/");
+        assert_eq!(settings.variables["npm_config_strict_ssl"], "true");
+        assert_eq!(fs::read_to_string(&settings.variables["npm_config_cafile"]).unwrap(), "CERTIFICATE");
+        assert_eq!(settings.hosts.len(), 2);
+        let withheld: Vec<&str> = settings.secrets.keys().map(String::as_str).collect();
+        assert_eq!(withheld, ["//corp.example/:_authToken", "npm_config_@corp:registry"]);
+        assert!(
+            settings.variables.values().all(|value| !value.contains("t0ken") && !value.contains("sesame"))
+        );
     }
 
     #[test]

@@ -9,11 +9,12 @@ use std::process::{Child, Command, Stdio};
 
 use serde_json::{Value, json};
 
+use crate::npx;
 use crate::peers;
 use crate::stage::{Stage, beside};
 
 /// Each attack, what it gets, and the reason in the log; none where the kernel refuses a signal by itself.
-const ATTACKS: &[(&str, &str, Option<&str>)] = &[
+pub(crate) const ATTACKS: &[(&str, &str, Option<&str>)] = &[
     ("read", "EACCES", Some("fs.read.not-granted")),
     ("secret", "EACCES", Some("fs.read.secret")),
     ("write", "EACCES", Some("fs.write.not-granted")),
@@ -28,8 +29,8 @@ const ATTACKS: &[(&str, &str, Option<&str>)] = &[
 ];
 
 /// What is attacked: files, a process, a port of this machine, a container engine's socket.
-struct Ground {
-    stage: Stage,
+pub(crate) struct Ground {
+    pub(crate) stage: Stage,
     victim: Child,
     port: TcpListener,
     _engine: UnixListener,
@@ -43,7 +44,7 @@ impl Drop for Ground {
 }
 
 impl Ground {
-    fn lay() -> Ground {
+    pub(crate) fn lay() -> Ground {
         let stage = Stage::set();
         fs::write(stage.at("o/secret.txt"), "secret").unwrap();
         fs::copy("/bin/true", stage.at("o/tool")).unwrap();
@@ -56,20 +57,25 @@ impl Ground {
         Ground { stage, victim, port, _engine: engine }
     }
 
-    /// node, with the attacks as its code: no argument is a path that a profile could grant.
-    fn server(&self) -> Vec<OsString> {
-        let at = json!({
+    /// Where everything is that the attacks are about.
+    pub(crate) fn at(&self) -> Value {
+        json!({
             "outside": self.stage.at("o"),
             "home": self.stage.at("h"),
             "port": self.port.local_addr().unwrap().port(),
             "victim": self.victim.id(),
-        });
+        })
+    }
+
+    /// node, with the attacks as its code: no argument is a path that a profile could grant.
+    fn server(&self) -> Vec<OsString> {
+        let at = self.at();
         let code = fs::read_to_string(beside("profiles/attacks.mjs")).unwrap();
         let node = peers::program("node").into_os_string();
         vec![node, "--input-type=module".into(), "-e".into(), format!("const at = {at};\n{code}").into()]
     }
 
-    fn results(&self, words: &[OsString]) -> Value {
+    pub(crate) fn results(&self, words: &[OsString]) -> Value {
         let done = self.stage.run(words);
         let stderr = String::from_utf8_lossy(&done.stderr);
         let line = stderr.lines().find_map(|line| line.strip_prefix("RESULTS "));
@@ -79,6 +85,9 @@ impl Ground {
 }
 
 fn every_attack_is_refused(profile: &str) {
+    if profile == "runtime/npx" {
+        return npx::every_attack_is_refused();
+    }
     let ground = Ground::lay();
     let open = ground.results(&ground.server());
     for (attack, _, _) in ATTACKS {
@@ -131,6 +140,7 @@ under! {
     playwright: "playwright";
     runtime_node: "runtime/node";
     runtime_npm_install: "runtime/npm-install";
+    runtime_npx: "runtime/npx";
     runtime_pip_install: "runtime/pip-install";
     runtime_python: "runtime/python";
     sequential_thinking: "sequential-thinking";

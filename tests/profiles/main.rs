@@ -3,6 +3,7 @@
 //! `sessions`: for each profile of a server the real one, driven by the official Python client under `--env prod`, and what its log
 //! refuses: nothing, but for what is named with a reason.
 //! `attacks`: for each profile the same attacks, open without the pen, each refused in it by the named reason.
+//! `npx`: the same for a package that npx itself runs in the pen.
 //! `beyond`: what a real server is asked for that its profile does not grant.
 //! `shadowing`: a module that lies in the workspace does not take the place of the server's own.
 //!
@@ -14,6 +15,7 @@ mod attacks;
 mod beyond;
 mod cluster;
 mod driven;
+mod npx;
 mod page;
 #[allow(dead_code, reason = "shared with the tests of interoperability, which use more of it")]
 #[path = "../interop/peers.rs"]

@@ -54,7 +54,13 @@ impl Stage {
     pub(crate) fn run(&self, words: &[OsString]) -> Output {
         let mut command = Command::new("timeout");
         self.at_home(command.args(["--kill-after=10", "300"]).args(words));
-        command.stdin(Stdio::null()).output().unwrap()
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        // Its end would end the session while the server still starts.
+        let stdin = child.stdin.take();
+        let output = child.wait_with_output().unwrap();
+        drop(stdin);
+        output
     }
 
     /// Every denial in the log, system calls that programs try and do without aside.

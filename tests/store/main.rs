@@ -12,4 +12,5 @@ mod peers;
 mod pen;
 mod scene;
 mod starts;
+mod unresolved;
 mod updates;

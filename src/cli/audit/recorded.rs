@@ -13,7 +13,9 @@ use crate::policy::Environment;
 use crate::profile::context::{Context, Session};
 use crate::profile::problem::Problems;
 use crate::profile::{self, Flags, Request, Resolved};
+use crate::sandbox::cache::lasting_cache;
 use crate::sandbox::folders::lasting_home;
+use crate::store::unresolved::Line;
 
 /// See the module.
 pub(super) struct Recorded {
@@ -38,7 +40,8 @@ impl Recorded {
             around.cwd = PathBuf::from(cwd);
         }
         let words: Vec<OsString> = list(overview, "argv").into_iter().map(OsString::from).collect();
-        let command = match words.as_slice() {
+        let mut flags = flags(&list(overview, "flags"));
+        let mut command = match words.as_slice() {
             [] => None,
             words => around
                 .command(words, None)
@@ -55,18 +58,34 @@ impl Recorded {
             None => command.target.clone(),
         });
         let entry = entry.unwrap_or_else(|| PathBuf::from(overview.text("exe")));
+        let line = match &mut command {
+            Some(command) if list(overview, "flags").last().is_some_and(|word| word == "--no-resolve") => {
+                let line = command.launcher.and_then(|launcher| Line::read(launcher, &words));
+                command.launched = line.as_ref().map_or(0, |line| line.launched);
+                line
+            }
+            _ => None,
+        };
+        flags.launcher = line.as_ref().map(|line| line.registry);
+        let entry = line.as_ref().map_or(entry, Line::package);
         let lasting = lasting_home(&around.directories.homes(), overview.text("server"), &entry);
-        let session =
-            Session { session_home: tmp.join("home"), private_home: lasting.clone(), tmp: tmp.clone() };
+        let asked = line.as_ref().map_or(entry, Line::asked);
+        let cache = lasting_cache(&around.directories.caches(), overview.text("server"), &asked);
+        let session = Session {
+            session_home: tmp.join("home"),
+            private_home: lasting.clone(),
+            cache: cache.clone(),
+            tmp: tmp.clone(),
+        };
         let recorded = Some(overview.text("workspace")).filter(|text| !text.is_empty()).map(Path::new);
         let context = around.context(workspace.or(recorded), command.as_ref(), Some(session), None);
         let environment = if overview.text("env") == "dev" { Environment::Dev } else { Environment::Prod };
         Recorded {
             context,
-            own: vec![tmp, lasting],
+            own: vec![tmp, lasting, cache],
             profile: profile_of(overview),
             environment,
-            flags: flags(&list(overview, "flags")),
+            flags,
             notes,
         }
     }

@@ -34,8 +34,13 @@ fn each_grant_has_a_reason_and_no_warning() {
     let user = user();
     for shipped in shipped::ALL {
         let resolved = user.resolve(shipped.name).unwrap();
-        // A browser filters its own calls; and the workspace of this test lies below /tmp.
-        let known = [("playwright", Code::NestedSeccomp), ("sqlite", Code::WriteShared)];
+        // A browser filters its own calls; a launcher is given a shell and its cache; and the workspace of this test lies below /tmp.
+        let known = [
+            ("playwright", Code::NestedSeccomp),
+            ("runtime/npx", Code::ExecuteShell),
+            ("runtime/npx", Code::ExecuteWritable),
+            ("sqlite", Code::WriteShared),
+        ];
         let ours = resolved.warnings.iter().filter(|warning| {
             warning.origin.file.starts_with("<shipped>") && !known.contains(&(shipped.name, warning.code))
         });

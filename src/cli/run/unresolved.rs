@@ -1,0 +1,154 @@
+//! `run --no-resolve -- npx …`: the launcher itself is started, in the pen, as it was before there was a store.
+//!
+//! It needs what no server is given otherwise: a shell, and a cache that is written and executed from. So it is refused in
+//! production, and each start says what is given up and how to have it back.
+
+use std::path::Path;
+
+use crate::cli::diagnostic::{self, escape};
+use crate::cli::exit;
+use crate::cli::run::managed::refused;
+use crate::cli::run::{Refused, RunArgs};
+use crate::cli::surroundings::Surroundings;
+use crate::policy::grant::{Grant, Origin};
+use crate::policy::{Environment, Policy};
+use crate::profile::UNRESOLVED;
+use crate::profile::packages::for_package;
+use crate::profile::problem::{Code, Warning};
+use crate::sandbox::command::Command;
+use crate::store;
+use crate::store::install::Around;
+use crate::store::unresolved::{Cache, Filling, Line, Told, look, offline, online};
+
+/// Reads the line, where it is to be run as it is; the words of the launcher are counted into `command`.
+pub(super) fn line(args: &RunArgs, command: &mut Command) -> Result<Option<Line>, Refused> {
+    if !args.no_resolve {
+        return Ok(None);
+    }
+    if args.env == Environment::Prod {
+        let help = "leave --no-resolve out: the package is then installed once and locked, and started without npx; or say \
+                    --env dev";
+        let message = "--no-resolve is refused in production: the server would execute what it wrote itself";
+        return Err(Refused::new(exit::CONFIGURATION, message, Some(help)));
+    }
+    let shown = escape(&args.command[0].to_string_lossy()).into_owned();
+    let Some(launcher) = command.launcher else {
+        let message = format!("--no-resolve is about npx and uvx, and {shown} is neither");
+        return Err(Refused::new(
+            exit::USAGE,
+            message,
+            Some("leave it out: the command is started as it stands"),
+        ));
+    };
+    let Some(line) = Line::read(launcher, &args.command) else {
+        let message =
+            format!("--no-resolve runs npx (npm exec) and uvx (uv tool run), not {}", launcher.name());
+        return Err(Refused::new(exit::NOT_EXECUTABLE, message, Some(launcher.help())));
+    };
+    command.launched = line.launched;
+    Ok(Some(line))
+}
+
+/// The profile for a line without `--profile`, and why.
+pub(super) fn profile(line: &Line) -> (&'static str, String) {
+    let made = line.wish.as_ref().and_then(|wish| for_package(wish.package.registry, &wish.package.name));
+    match (made, &line.wish) {
+        (Some(profile), Some(wish)) => (profile, format!("the one that was made for {}", wish.package.name)),
+        _ => (UNRESOLVED, "it grants what the launcher needs, and none of your folders".to_owned()),
+    }
+}
+
+/// Refuses a server that executes what it wrote, where nobody asked for that: in production, and where only a shipped
+/// profile says so.
+pub(super) fn refuse_unasked(policy: &Policy, line: Option<&Line>) -> Result<(), Refused> {
+    let Some(first) = policy.process.execute_writable.first() else { return Ok(()) };
+    let at = escape(&first.origin.to_string()).into_owned();
+    if policy.profile.env == Environment::Prod {
+        let message = format!("{at}: `process.execute_writable` is refused in production");
+        let help =
+            "install what the server executes where it cannot write, and take the key out; or say --env dev";
+        return Err(Refused::new(exit::CONFIGURATION, message, Some(help)));
+    }
+    let is_shipped = |grant: &&Grant| grant.origin.file.starts_with("<shipped>");
+    match policy.process.execute_writable.iter().find(is_shipped) {
+        Some(grant) if line.is_none() => {
+            let at = escape(&grant.origin.to_string()).into_owned();
+            let message =
+                format!("{at}: `process.execute_writable` of a shipped profile is for --no-resolve alone");
+            let help =
+                "say --no-resolve before an npx or uvx line; or write the key in a profile of your own";
+            Err(Refused::new(exit::CONFIGURATION, message, Some(help)))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Whether a warning says what [`tell`] says.
+pub(super) fn is_told(warning: &Warning, line: Option<&Line>) -> bool {
+    let of_launcher = warning.origin.file == format!("<shipped>/{UNRESOLVED}.toml");
+    line.is_some() && of_launcher && matches!(warning.code, Code::ExecuteShell | Code::ExecuteWritable)
+}
+
+/// What is given up, and how to have it back, in one line.
+pub(super) fn tell(args: &RunArgs, cache: &Path) {
+    let words: Vec<_> =
+        args.command.iter().map(|word| escape(&word.to_string_lossy()).into_owned()).collect();
+    diagnostic::note(&format!(
+        "--no-resolve: the server has a shell, and executes what it wrote in {}; what one start plants there, the next one \
+         runs. Without it the package is locked and read-only: caponier run -- {}",
+        escape(&cache.to_string_lossy()),
+        words.join(" ")
+    ));
+}
+
+/// Looks at the cache: what the launcher is told, and what this process has to hold while it fills it.
+pub(super) fn provide(
+    args: &RunArgs,
+    around: &Surroundings,
+    line: &Line,
+    cache: &Path,
+    tmp: &Path,
+) -> Result<(Told, Option<Filling>), Refused> {
+    let not_set_up = |error: std::io::Error| {
+        let message = format!("the server's cache {} cannot be used: {error}", cache.display());
+        Refused::new(exit::NOT_SET_UP, escape(&message), None)
+    };
+    let wait = || diagnostic::note("waiting for another start that fills the same cache");
+    let filling = match look(line.registry, cache, &wait).map_err(not_set_up)? {
+        Cache::Warm => return Ok((offline(line.registry), None)),
+        Cache::Cold(filling) => filling,
+    };
+    let environment: Vec<_> = std::env::vars_os().collect();
+    let install = Around {
+        audit_dir: tmp,
+        lookup: &around.lookup(),
+        environment: &environment,
+        tell: &|line| diagnostic::note(&escape(line)),
+    };
+    let name = args.name.as_deref().or(line.server()).unwrap_or_default();
+    let told = online(line, &install, tmp).map_err(|error| refused(&error, name))?;
+    if told.withheld {
+        diagnostic::note(
+            "the package manager's configuration holds credentials; the server could read them, so they are not passed \
+             on, and what needs them cannot be fetched (without --no-resolve they stay in the install phase)",
+        );
+    }
+    Ok((told, filling))
+}
+
+/// Adds what the launcher may reach and read while its cache is cold.
+pub(super) fn widen(policy: &mut Policy, told: &Told) -> Result<(), Refused> {
+    let network = store::network(&told.hosts).map_err(|host| {
+        let message = format!("the package manager's configuration names a host that cannot be one: {host}");
+        Refused::new(exit::CONFIGURATION, message, None)
+    })?;
+    policy.network.allow.extend(network.allow);
+    policy.network.local.extend(network.local);
+    policy.filesystem.read.extend(told.reads.iter().map(|path| Grant {
+        path: path.clone(),
+        reason: Some("the package manager's own configuration names it".to_owned()),
+        optional: true,
+        origin: Origin::caponier(),
+    }));
+    Ok(())
+}
