@@ -1,8 +1,10 @@
 //! The clients, the files in which each keeps its servers, and where in those files.
 //!
-//! From the clients' own documentation, as of November 2026. A file that is not listed here is not looked at.
+//! From the clients' own documentation, as of November 2026. A file that is not listed here is not looked at. A `*` in a path
+//! stands for every name in that folder, hidden ones aside: the profiles of an editor, a folder with a file for each server.
 
-use std::path::PathBuf;
+use std::io;
+use std::path::{Path, PathBuf};
 
 use crate::clients::Format;
 
@@ -90,6 +92,14 @@ const OPENCODE: &[Keys] = &[&["mcp"]];
 const CODEX: &[Keys] = &[&["mcp_servers"]];
 const AMP: &[Keys] = &[&["amp.mcpServers"]];
 
+const fn vs_code(root: Root, path: &'static str) -> Listed {
+    servers(json(root, path), VS_CODE)
+}
+
+const fn listed_continue(root: Root, path: &'static str) -> Listed {
+    Listed { root, path, format: Format::Yaml, shape: Shape::Continue, servers: MCP_SERVERS }
+}
+
 const fn codex(root: Root, path: &'static str) -> Listed {
     Listed { root, path, format: Format::Toml, shape: Shape::Codex, servers: CODEX }
 }
@@ -122,10 +132,13 @@ pub static CLIENTS: &[Client] = &[
         id: "vscode",
         name: "VS Code",
         files: &[
-            servers(json(Root::Config, "Code/User/mcp.json"), VS_CODE),
-            servers(json(Root::Config, "Code - Insiders/User/mcp.json"), VS_CODE),
-            servers(json(Root::Config, "VSCodium/User/mcp.json"), VS_CODE),
-            servers(json(Root::Project, ".vscode/mcp.json"), VS_CODE),
+            vs_code(Root::Config, "Code/User/mcp.json"),
+            vs_code(Root::Config, "Code/User/profiles/*/mcp.json"),
+            vs_code(Root::Config, "Code - Insiders/User/mcp.json"),
+            vs_code(Root::Config, "Code - Insiders/User/profiles/*/mcp.json"),
+            vs_code(Root::Config, "VSCodium/User/mcp.json"),
+            vs_code(Root::Config, "VSCodium/User/profiles/*/mcp.json"),
+            vs_code(Root::Project, ".vscode/mcp.json"),
         ],
     },
     Client { id: "copilot-cli", name: "Copilot CLI", files: &[json(Root::Copilot, "mcp-config.json")] },
@@ -203,13 +216,15 @@ pub static CLIENTS: &[Client] = &[
     Client {
         id: "continue",
         name: "Continue",
-        files: &[Listed {
-            root: Root::Home,
-            path: ".continue/config.yaml",
-            format: Format::Yaml,
-            shape: Shape::Continue,
-            servers: MCP_SERVERS,
-        }],
+        files: &[
+            listed_continue(Root::Home, ".continue/config.yaml"),
+            listed_continue(Root::Home, ".continue/mcpServers/*.yaml"),
+            listed_continue(Root::Home, ".continue/mcpServers/*.yml"),
+            json(Root::Home, ".continue/mcpServers/*.json"),
+            listed_continue(Root::Project, ".continue/mcpServers/*.yaml"),
+            listed_continue(Root::Project, ".continue/mcpServers/*.yml"),
+            json(Root::Project, ".continue/mcpServers/*.json"),
+        ],
     },
     Client {
         id: "goose",
@@ -307,10 +322,11 @@ pub fn places(folders: &Folders) -> Vec<Place> {
         for listed in client.files {
             let scope = if listed.root == Root::Project { Scope::Project } else { Scope::User };
             for root in folders.of(listed.root) {
-                let path = root.join(listed.path);
-                // A project in the home: its file is the user's.
-                if !places.iter().any(|place| place.client == client && place.path == path) {
-                    places.push(Place { client, scope, path, listed: *listed });
+                for path in found(&root, listed.path) {
+                    // A project in the home: its file is the user's.
+                    if !places.iter().any(|place| place.client == client && place.path == path) {
+                        places.push(Place { client, scope, path, listed: *listed });
+                    }
                 }
             }
         }
@@ -318,7 +334,48 @@ pub fn places(folders: &Folders) -> Vec<Place> {
     places
 }
 
-/// The paths below a home of every user's file, for whoever keeps servers out of them.
+/// Most names that a `*` stands for: a repository's own folder could hold up whoever lists it.
+const MOST_NAMES: usize = 1000;
+
+/// The paths that a listed one stands for. A folder that cannot be listed, or that has too many names in it, stands for itself:
+/// whoever reads it says so.
+fn found(root: &Path, listed: &str) -> Vec<PathBuf> {
+    let Some((folder, rest)) = listed.split_once('*') else { return vec![root.join(listed)] };
+    let folder = root.join(folder);
+    let names = |folder: &Path| -> io::Result<Vec<std::ffi::OsString>> {
+        let entries = folder.read_dir()?.take(MOST_NAMES + 1);
+        entries.map(|entry| entry.map(|entry| entry.file_name())).collect()
+    };
+    let mut names = match names(&folder) {
+        Ok(names) if names.len() <= MOST_NAMES => names,
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+            return Vec::new();
+        }
+        _ => return vec![folder],
+    };
+    names.sort();
+    let shown = names.iter().filter(|name| !name.as_encoded_bytes().starts_with(b"."));
+    match rest.strip_prefix('/') {
+        Some(inner) => shown.map(|name| folder.join(name).join(inner)).collect(),
+        None => {
+            let ends = |name: &&std::ffi::OsString| name.as_encoded_bytes().ends_with(rest.as_bytes());
+            shown.filter(ends).map(|name| folder.join(name)).collect()
+        }
+    }
+}
+
+/// A listed path, or the folder above its `*`.
+fn fixed(listed: &Listed) -> &'static str {
+    listed.path.split_once('*').map_or(listed.path, |(folder, _)| folder.trim_end_matches('/'))
+}
+
+/// The paths in a project of every file or folder of such files, for whoever keeps servers from writing them.
+pub fn project_files() -> impl Iterator<Item = &'static str> {
+    let files = CLIENTS.iter().flat_map(|client| client.files);
+    files.filter(|listed| listed.root == Root::Project).map(fixed)
+}
+
+/// The paths below a home of every user's file or folder of such files, for whoever keeps servers out of them.
 pub fn user_files() -> impl Iterator<Item = String> {
     CLIENTS.iter().flat_map(|client| client.files).filter_map(|listed| {
         let folder = match listed.root {
@@ -328,6 +385,6 @@ pub fn user_files() -> impl Iterator<Item = String> {
             Root::Copilot => ".copilot/",
             Root::Project => return None,
         };
-        Some(format!("{folder}{}", listed.path))
+        Some(format!("{folder}{}", fixed(listed)))
     })
 }

@@ -7,6 +7,7 @@ use proptest::prelude::*;
 use super::change::{Undo, made, wrap};
 use super::parse::parse;
 use super::splice::apply;
+use super::survey::survey;
 use super::table::{CLIENTS, Folders, Shape, client, places, user_files};
 use super::{Format, server, undo};
 
@@ -140,6 +141,41 @@ fn every_client_has_a_name_of_its_own_and_places() {
     assert!(places.iter().any(|place| place.path.to_str() == Some("/h/.config/Code/User/mcp.json")));
     assert!(places.iter().any(|place| place.path.to_str() == Some("/h/p/.vscode/mcp.json")));
     assert!(user_files().any(|file| file == ".codex/config.toml"));
+}
+
+#[test]
+fn a_star_stands_for_what_is_in_the_folder() {
+    let root = tempfile::tempdir().unwrap();
+    let home = root.path();
+    let paths = || -> Vec<String> {
+        let folders = Folders { home: home.to_owned(), ..Folders::default() };
+        let found = places(&folders).into_iter().map(|place| place.path);
+        let beside = found.filter_map(|path| Some(path.strip_prefix(home).ok()?.to_str()?.to_owned()));
+        beside.filter(|path| path.contains("mcpServers") || path.contains("/profiles")).collect()
+    };
+    assert!(paths().is_empty(), "a folder that is not there has no files in it");
+    for folder in
+        [".continue/mcpServers/sub.yaml.d", ".config/Code/User/profiles/a", ".config/Code/User/profiles/.b"]
+    {
+        std::fs::create_dir_all(home.join(folder)).unwrap();
+    }
+    for file in ["b.yaml", "a.yaml", "c.yml", "d.json", ".yaml", "e.txt"] {
+        std::fs::write(home.join(".continue/mcpServers").join(file), "").unwrap();
+    }
+    let of_continue =
+        ["a.yaml", "b.yaml", "c.yml", "d.json"].map(|file| format!(".continue/mcpServers/{file}"));
+    let mut wanted = vec![".config/Code/User/profiles/a/mcp.json".to_owned()];
+    wanted.extend(of_continue);
+    assert_eq!(paths(), wanted);
+
+    // More than anybody has: not looked through, and not passed over in silence.
+    for n in 0..1001 {
+        std::fs::write(home.join(format!(".continue/mcpServers/{n}.txt")), "").unwrap();
+    }
+    assert_eq!(paths(), [".config/Code/User/profiles/a/mcp.json", ".continue/mcpServers"]);
+    let folders = Folders { home: home.to_owned(), ..Folders::default() };
+    let troubled = survey(places(&folders)).troubled;
+    assert!(troubled.iter().any(|it| it.place.path.ends_with(".continue/mcpServers")), "{troubled:?}");
 }
 
 #[test]

@@ -75,6 +75,13 @@ pub(crate) const FIXTURES: &[Fixture] = &[
             REMOTE,
         ],
     ),
+    // One of the profiles of VS Code, under the name that it gives the folder.
+    fixture(
+        "vscode",
+        "vscode-profile.json",
+        ".config/Code/User/profiles/-6d2f1c0a/mcp.json",
+        &[("time", "bare", "wrapped"), REMOTE],
+    ),
     fixture(
         "copilot-cli",
         "copilot-cli.json",
@@ -142,6 +149,18 @@ pub(crate) const FIXTURES: &[Fixture] = &[
     fixture("crush", "crush.json", ".config/crush/crush.json", &[("fs", "bare", "wrapped"), REMOTE]),
     fixture("amp", "amp.json", ".config/amp/settings.json", &[("a", "bare", "wrapped"), REMOTE]),
     fixture("continue", "continue.yaml", ".continue/config.yaml", &[("sqlite", "bare", "bare"), REMOTE]),
+    fixture(
+        "continue",
+        "continue-block.yaml",
+        "project/.continue/mcpServers/browser.yaml",
+        &[("Browser search", "bare", "bare")],
+    ),
+    fixture(
+        "continue",
+        "continue-block.json",
+        ".continue/mcpServers/copied.json",
+        &[("memory", "bare", "wrapped")],
+    ),
     fixture(
         "goose",
         "goose.yaml",

@@ -80,6 +80,7 @@ golden! {
     claude_code_project: "claude-code-project.json";
     cursor: "cursor.json";
     vscode: "vscode.json";
+    vscode_profile: "vscode-profile.json";
     copilot_cli: "copilot-cli.json";
     windsurf: "windsurf.json";
     zed: "zed.json";
@@ -95,6 +96,8 @@ golden! {
     crush: "crush.json";
     amp: "amp.json";
     continue_: "continue.yaml";
+    continue_block: "continue-block.yaml";
+    continue_json: "continue-block.json";
     goose: "goose.yaml";
 }
 
