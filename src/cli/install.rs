@@ -122,6 +122,7 @@ fn environment(
         lasting: false,
         tmpdir: folders.tmp().to_owned(),
         path_first: path_first.to_vec(),
+        venv: None,
     };
     let mut compiled = variables::compile(std::env::vars_os(), &policy.process.env, &[], &fixed)
         .map_err(|error| Refused::new(exit::CONFIGURATION, error.to_string(), Some(&error.help())))?;

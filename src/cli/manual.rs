@@ -338,6 +338,10 @@ const LESSONS: &[Lesson] = &[
                 "a server that gets one variable, whose value no log will show",
             ),
             (
+                "caponier run -- uv --directory /home/me/weather run server.py",
+                "a server of your own, in the environment that `uv sync` made",
+            ),
+            (
                 "caponier run --env dev --observe --name notes -- node index.js /home/me/notes",
                 "watch what a server needs; then: caponier learn --server notes",
             ),

@@ -1,9 +1,11 @@
 //! `caponier run`: from the command line to a session, and from its end to an exit status.
 
 mod managed;
+mod name;
 mod unresolved;
+mod uv;
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -14,6 +16,8 @@ use crate::cli::diagnostic::{self, Style, escape};
 use crate::cli::exit;
 use crate::cli::profile::environment;
 use crate::cli::prove::verdict;
+use crate::cli::run::managed::Managed;
+use crate::cli::run::name::server_name;
 use crate::cli::surroundings::Surroundings;
 use crate::event::Cause;
 use crate::notify;
@@ -136,9 +140,11 @@ fn prepare(
     client: Option<String>,
     filling: &mut Option<Filling>,
 ) -> Result<Request, Refused> {
-    let managed = if args.no_resolve { None } else { managed::managed(&args, around)? };
+    let managed = if args.no_resolve { None } else { uv::managed(&args, around)? };
+    let (args, around) = managed::elsewhere(managed.as_ref(), args, around);
+    let around = &*around;
     let words = managed.as_ref().map_or(&args.command, |managed| &managed.words);
-    let mut command = resolve(&args, around, words, None)?;
+    let mut command = resolve(&args, around, words, managed.as_ref(), None)?;
     let line = unresolved::line(&args, &mut command)?;
     let by_itself = || match (&managed, line.as_ref().and_then(Line::server)) {
         (Some(managed), _) => managed.name.clone(),
@@ -182,7 +188,8 @@ fn prepare(
     if let Some(path) = policy.process.env.set.get("PATH") {
         // The profile gives the server another PATH: what `env` finds on it has to be granted, not what we find.
         let launched = command.launched;
-        command = Command { launched, ..resolve(&args, around, words, Some(path.into()))? };
+        let found = resolve(&args, around, words, managed.as_ref(), Some(path.into()))?;
+        command = Command { launched, ..found };
     }
     refuse_shell(&command, &policy)?;
     let home = (policy.process.home == Home::Private).then_some(lasting);
@@ -228,7 +235,7 @@ fn prepare(
         cache,
         server,
         client,
-        package: managed.map(|managed| managed.held),
+        package: managed.and_then(|managed| managed.held),
     })
 }
 
@@ -236,9 +243,10 @@ fn resolve(
     args: &RunArgs,
     around: &Surroundings,
     words: &[OsString],
+    managed: Option<&Managed>,
     path: Option<OsString>,
 ) -> Result<Command, Refused> {
-    let command = around
+    let mut command = around
         .command(words, path)
         .map_err(|error| Refused::new(error.exit_code(), error.to_string(), Some(&error.help())))?;
     if let Some(launcher) = &command.launcher
@@ -246,6 +254,9 @@ fn resolve(
     {
         let message = format!("{} cannot be run in a pen: {}", launcher.name(), launcher.why_not());
         return Err(Refused::new(exit::NOT_EXECUTABLE, message, Some(launcher.help())));
+    }
+    if let Some(managed) = managed {
+        (command.venv, command.project) = (managed.venv.clone(), managed.project.clone());
     }
     Ok(command)
 }
@@ -398,6 +409,7 @@ fn server_environment(
         lasting: policy.process.home == Home::Private,
         tmpdir: folders.tmpdir().to_owned(),
         path_first: command.path_first.clone(),
+        venv: command.venv.clone(),
     };
     let compiled = variables::compile(std::env::vars_os(), &policy.process.env, &args.pass_env, &fixed)
         .map_err(|error| Refused::new(exit::CONFIGURATION, error.to_string(), Some(&error.help())))?;
@@ -441,38 +453,6 @@ pub(in crate::cli) fn explanations(
     notify::Context { never, unprotected: policy.filesystem.unprotected.clone() }
 }
 
-/// A name for the log: the package, the module, or the file that is run.
-fn server_name(words: &[OsString]) -> String {
-    let text = |word: &OsStr| word.to_string_lossy().into_owned();
-    let rest = words.get(1..).unwrap_or_default();
-    let module = rest.iter().position(|word| word == "-m").and_then(|at| rest.get(at + 1));
-    let script = rest.iter().find(|word| !word.to_string_lossy().starts_with('-'));
-    let first = words.first().map(|word| text(word)).unwrap_or_default();
-    let runtime = Path::new(&first)
-        .file_name()
-        .map(text)
-        .is_some_and(|name| name.starts_with("node") || name.starts_with("python"));
-    let chosen = match (runtime, module, script) {
-        (true, Some(module), _) => text(module),
-        (true, None, Some(script)) => package(&text(script)),
-        _ => Path::new(&first).file_name().map(text).unwrap_or(first),
-    };
-    chosen.chars().filter(|c| !c.is_control()).take(80).collect()
-}
-
-/// `…/node_modules/@scope/NAME/…` is NAME; otherwise the file's name without its ending.
-fn package(script: &str) -> String {
-    if let Some((_, inside)) = script.rsplit_once("node_modules/") {
-        let mut parts = inside.split('/').filter(|part| !part.starts_with('@'));
-        if let Some(name) = parts.next() {
-            return name.to_owned();
-        }
-    }
-    Path::new(script)
-        .file_stem()
-        .map_or_else(|| script.to_owned(), |stem| stem.to_string_lossy().into_owned())
-}
-
 pub(in crate::cli) fn refused_session(error: &session::Error) -> Refused {
     let help = match error {
         session::Error::Unmet(_) => Some(
@@ -499,26 +479,5 @@ pub(in crate::cli) fn conclude(outcome: &session::Outcome) -> ExitCode {
         (Cause::Timeout, _) => ExitCode::from(exit::TIMED_OUT),
         (_, Some(status)) => ExitCode::from(exit::of_status(status)),
         (_, None) => ExitCode::from(exit::NOT_SET_UP),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn name(words: &[&str]) -> String {
-        server_name(&words.iter().map(OsString::from).collect::<Vec<_>>())
-    }
-
-    #[test]
-    fn servers_are_named_after_what_is_run() {
-        assert_eq!(
-            name(&["node", "/x/node_modules/@modelcontextprotocol/server-memory/dist/index.js"]),
-            "server-memory"
-        );
-        assert_eq!(name(&["/v/bin/python", "-m", "mcp_server_git", "--repository", "/r"]), "mcp_server_git");
-        assert_eq!(name(&["/v/bin/mcp-server-time"]), "mcp-server-time");
-        assert_eq!(name(&["node", "--inspect", "srv.mjs"]), "srv");
-        assert_eq!(name(&["/bin/true"]), "true");
     }
 }

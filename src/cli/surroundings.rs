@@ -78,6 +78,11 @@ impl Surroundings {
         })
     }
 
+    /// The same, had we been started elsewhere.
+    pub fn at(&self, cwd: PathBuf) -> Surroundings {
+        Surroundings { cwd, ..self.clone() }
+    }
+
     /// How commands are found.
     pub fn lookup(&self) -> Lookup {
         Lookup::new(self.cwd.clone(), std::env::vars_os())
@@ -124,6 +129,7 @@ impl Surroundings {
                 loaders: command.loaders.iter().map(|it| it.path.clone()).collect(),
                 script: command.script.as_ref().map(|it| it.path.clone()),
                 launched: command.launched,
+                project: command.project.clone(),
             }),
             session,
         }

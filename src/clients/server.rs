@@ -243,7 +243,12 @@ pub fn through(words: &[String]) -> Option<(Through, String)> {
         "npm" if matches!(next, "exec" | "x") => with(Through::PackageManager),
         "pnpm" | "yarn" if next == "dlx" => with(Through::PackageManager),
         "bun" if next == "x" => with(Through::PackageManager),
-        "uv" if matches!(next, "run" | "tool") => with(Through::PackageManager),
+        // Options may come first, some with a value: `uv --directory DIR run`.
+        "uv" => {
+            let mut before = words.iter().skip(1).map(String::as_str).take_while(|word| *word != "--");
+            let next = before.find(|word| matches!(*word, "run" | "tool" | "pip" | "sync"))?;
+            matches!(next, "run" | "tool").then(|| (Through::PackageManager, format!("uv {next}")))
+        }
         "pipx" if next == "run" => with(Through::PackageManager),
         "docker" | "podman" | "nerdctl" => with(Through::Container),
         "env" | "nohup" | "nice" | "setsid" | "sudo" | "doas" | "bwrap" | "firejail" | "srt" | "nono"
@@ -309,6 +314,7 @@ mod tests {
             ("bash x.sh", "bash"),
             ("env A=1 node", "env"),
             ("uv run x", "uv run"),
+            ("uv --directory /x run server.py", "uv run"),
         ] {
             assert_eq!(through(&words(line)).map(|(_, name)| name).as_deref(), Some(name), "{line}");
         }

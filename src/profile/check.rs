@@ -168,10 +168,12 @@ fn planted(placed: &[Placed<'_>], own: &[Place], places: &Places) -> Vec<Problem
                 found.named(),
                 folder.path.display()
             );
-            let help = format!(
-                "name the target itself (\"{}\"), or let the server write somewhere else",
-                found.place.path.display()
-            );
+            let help = in_venv(&folder.path).unwrap_or_else(|| {
+                format!(
+                    "name the target itself (\"{}\"), or let the server write somewhere else",
+                    found.place.path.display()
+                )
+            });
             problems.push(found.problem(message).help(help));
             break;
         }
@@ -194,7 +196,8 @@ fn written_and_executed(placed: &[Placed<'_>], own: &[Place]) -> Vec<Problem> {
                 program.named(),
                 program.grant.origin
             );
-            let help = "move the program out of what the server writes, or write to a folder beside it";
+            let beside = "move the program out of what the server writes, or write to a folder beside it";
+            let help = program.place.path.parent().and_then(in_venv).unwrap_or_else(|| beside.to_owned());
             problems.push(writer.problem(message).help(help));
         } else if own.iter().any(overlaps) {
             let message = format!("{} lies in a folder that the server can write by itself", program.named());
@@ -202,6 +205,17 @@ fn written_and_executed(placed: &[Placed<'_>], own: &[Place]) -> Vec<Problem> {
         }
     }
     problems
+}
+
+/// What helps when a server may write the folder that its own virtual environment lies in.
+fn in_venv(bin: &Path) -> Option<String> {
+    let venv = bin.parent().filter(|venv| venv.join("pyvenv.cfg").is_file())?;
+    Some(format!(
+        "the environment {} lies in what the server may write, and it could change what it is started with: let it write \
+         a folder of the project alone; or have the environment elsewhere (UV_PROJECT_ENVIRONMENT=/elsewhere uv sync, with \
+         the same variable set for caponier)",
+        venv.display()
+    ))
 }
 
 /// A rule on a file follows the inode: an editor that writes a new file and renames it over the old one ends it.

@@ -48,6 +48,8 @@ pub struct Command {
     pub script: Option<PathBuf>,
     /// How many words behind the program are a launcher's (`-y PACKAGE`), and not yet the server's.
     pub launched: usize,
+    /// The folder of the project that it belongs to, where a launcher's line says that.
+    pub project: Option<PathBuf>,
 }
 
 /// Folders that belong to the server. The plan makes them writable; no profile needs to.

@@ -119,9 +119,13 @@ impl<'c> Server<'c> {
         Server { language: Some(language), interpreter: Some(&command.exe), script, module, arguments }
     }
 
-    /// The folder that holds the server's package. A script that lies directly in a home stands for itself: its
-    /// folder would be the home.
+    /// The folder that holds the server's package: that of the project, where the command is run in one. A script that
+    /// lies directly in a home stands for itself: its folder would be the home.
     pub(super) fn folder(&self, context: &Context) -> Option<PathBuf> {
+        let project = context.command.as_ref().and_then(|command| command.project.as_ref());
+        if let Some(project) = project.filter(|project| self.is_of(project) && is_narrow(project, context)) {
+            return Some(project.clone());
+        }
         let Some(script) = &self.script else {
             return match (self.interpreter, &context.command) {
                 (Some(interpreter), _) => venv(interpreter),
@@ -139,6 +143,16 @@ impl<'c> Server<'c> {
         };
         let beside = || script.parent().filter(|folder| is_narrow(folder, context)).map(Path::to_owned);
         package.or_else(beside).or_else(|| Some(script.clone()))
+    }
+
+    /// Whether it is code of a project: its script lies there or in the environment, or it has none.
+    fn is_of(&self, project: &Path) -> bool {
+        let real = |path: &Path| place::follow(path).map_or_else(|_| path.to_owned(), |found| found.path);
+        let venv = self.interpreter.and_then(venv);
+        let own = std::iter::once(project).chain(venv.as_deref());
+        self.script
+            .as_ref()
+            .is_none_or(|script| own.into_iter().any(|folder| script.starts_with(real(folder))))
     }
 
     /// The interpreter's language.

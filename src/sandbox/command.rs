@@ -63,6 +63,10 @@ pub struct Command {
     pub launcher: Option<Launcher>,
     /// How many words behind the program are the launcher's own; 0 until somebody has read them.
     pub launched: usize,
+    /// The virtual environment that it was asked to run in, and that it is to find as the active one.
+    pub venv: Option<PathBuf>,
+    /// The folder of the project that it belongs to, where a launcher's line says that.
+    pub project: Option<PathBuf>,
     /// Whether the program itself is a shell (`sh -c …`): refused as `exec.shell` unless the profile names it.
     pub shell: bool,
 }
@@ -106,6 +110,8 @@ pub fn resolve(words: &[OsString], lookup: &Lookup) -> Result<Command, Error> {
         shim,
         launcher,
         launched: 0,
+        venv: None,
+        project: None,
     })
 }
 

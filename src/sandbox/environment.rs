@@ -161,6 +161,8 @@ pub struct Fixed {
     pub tmpdir: PathBuf,
     /// Folders that have to come first in `PATH` (`Command::path_first`).
     pub path_first: Vec<PathBuf>,
+    /// The virtual environment that is to be the active one (`Command::venv`); its programs come first in `PATH`.
+    pub venv: Option<PathBuf>,
 }
 
 /// The environment of the server, and what was done to make it.
@@ -266,6 +268,7 @@ fn private(fixed: &Fixed) -> Vec<(OsString, OsString)> {
     let mut vars = vec![folder("HOME", fixed.home.clone())];
     vars.extend(["TMPDIR", "TMP", "TEMP"].map(|name| folder(name, fixed.tmpdir.clone())));
     vars.extend(XDG.iter().map(|(name, below)| folder(name, fixed.home.join(below))));
+    vars.extend(fixed.venv.iter().map(|venv| folder("VIRTUAL_ENV", venv.clone())));
     if fixed.lasting {
         vars.push(("PYTHONNOUSERSITE".into(), "1".into()));
     }
@@ -276,7 +279,12 @@ fn private(fixed: &Fixed) -> Vec<(OsString, OsString)> {
 fn joined(fixed: &Fixed, path: Option<&OsStr>) -> OsString {
     let first =
         fixed.path_first.iter().filter(|folder| !folder.as_os_str().as_bytes().contains(&b':')).cloned();
-    let folders: Vec<_> = first
+    let folders: Vec<_> = fixed
+        .venv
+        .iter()
+        .map(|venv| venv.join("bin"))
+        .filter(|bin| !bin.as_os_str().as_bytes().contains(&b':'))
+        .chain(first)
         .chain(search::absolute_elements(path))
         .map(|folder| folder.into_os_string().into_vec())
         .collect();

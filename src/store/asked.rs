@@ -9,6 +9,7 @@ use std::path::Path;
 
 use crate::profile::packages::Registry;
 use crate::store::package::{self, Index, Package, Wanted, Wish};
+use crate::store::uv_options;
 
 /// What a launcher was asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,6 +20,8 @@ pub(crate) struct Asked {
     pub(crate) program: Option<String>,
     /// What it is to be called with.
     pub(crate) arguments: Vec<OsString>,
+    /// What the user has to know of options that mean something else here.
+    pub(crate) notes: Vec<String>,
 }
 
 /// A command line that is a launcher's, and that is not understood.
@@ -31,6 +34,24 @@ pub(crate) enum Error {
         launcher: &'static str,
         /// As given.
         option: String,
+    },
+    /// An option that would change what is run, and what to do in its place.
+    #[error("{launcher}: the option {option:?} is not one that caponier can take over")]
+    Instead {
+        /// Whose.
+        launcher: &'static str,
+        /// As given.
+        option: String,
+        /// In its place.
+        instead: &'static str,
+    },
+    /// A file where a package is named.
+    #[error("{launcher}: {word:?} is a script, and no package")]
+    Script {
+        /// Whose.
+        launcher: &'static str,
+        /// As given.
+        word: String,
     },
     /// An option without its value.
     #[error("{launcher}: {option} needs a value")]
@@ -45,6 +66,28 @@ pub(crate) enum Error {
     NoPackage {
         /// Whose.
         launcher: &'static str,
+    },
+    /// Nothing at all.
+    #[error("{launcher}: there is nothing to run")]
+    Nothing {
+        /// Whose.
+        launcher: &'static str,
+    },
+    /// A script that lies elsewhere.
+    #[error("{launcher}: {word:?} would be fetched from elsewhere at every start")]
+    Remote {
+        /// Whose.
+        launcher: &'static str,
+        /// As given.
+        word: String,
+    },
+    /// A program that is none of a package's.
+    #[error("{launcher}: {word:?} is the path of a program, which needs no launcher")]
+    Path {
+        /// Whose.
+        launcher: &'static str,
+        /// As given.
+        word: String,
     },
     /// A shell's command line.
     #[error("{launcher}: {option} runs a shell's command line")]
@@ -78,9 +121,19 @@ impl Error {
                 "leave it out; or install the package once, `caponier server add npm:PACKAGE@VERSION` (or \
                  pypi:PACKAGE==VERSION), and start it with the plain launcher line"
             }
+            Error::Instead { instead, .. } => instead,
+            Error::Script { .. } => {
+                "`uv run SCRIPT.py` is understood, with what the script says of itself; so is `python3 SCRIPT.py`, \
+                 which runs it as it is"
+            }
             Error::NoPackage { .. } => {
                 "name the server's package, as in `npx -y @modelcontextprotocol/server-memory`"
             }
+            Error::Nothing { .. } => {
+                "name a script or a program: `uv run server.py`, `uv --directory DIR run NAME`"
+            }
+            Error::Remote { .. } => "fetch it once, look at it, and run the file",
+            Error::Path { .. } => "name it without uv: caponier run -- PROGRAM ARGUMENTS",
             Error::Shell { .. } => "name the package and its program instead: `npx -y -p PACKAGE PROGRAM …`",
             Error::Text { .. } => "write the package's name in ASCII",
             Error::Package { source: package::Error::Elsewhere { .. }, .. } => {
@@ -100,6 +153,10 @@ struct Grammar {
     registry: Registry,
     /// Options that change nothing about what is run.
     ignored: &'static [&'static str],
+    /// The same, with a value.
+    ignored_values: &'static [&'static str],
+    /// Options that fetch anew what is there: nothing is fetched, and that is said.
+    anew: &'static [&'static str],
     /// Options that name the package, where the first word is then the program.
     package: &'static [&'static str],
     /// Options that name what else has to be there.
@@ -131,6 +188,8 @@ const NPX: Grammar = Grammar {
         "--no-update-notifier",
         "--ignore-scripts",
     ],
+    ignored_values: &["--cache", "--loglevel"],
+    anew: &[],
     package: &["-p", "--package"],
     with: &[],
     index: &["--registry"],
@@ -142,6 +201,7 @@ const NPX: Grammar = Grammar {
 const BUNX: Grammar = Grammar {
     launcher: "bunx",
     ignored: &["-y", "--yes", "--silent", "--verbose"],
+    ignored_values: &[],
     index: &[],
     shell: &[],
     ..NPX
@@ -150,32 +210,27 @@ const BUNX: Grammar = Grammar {
 const PNPM: Grammar = Grammar {
     launcher: "pnpm dlx",
     ignored: &["--silent", "-s"],
+    ignored_values: &[],
     package: &["--package"],
     index: &[],
     ..NPX
 };
 
-const YARN: Grammar =
-    Grammar { launcher: "yarn dlx", ignored: &["-q", "--quiet"], index: &[], shell: &[], ..NPX };
+const YARN: Grammar = Grammar {
+    launcher: "yarn dlx",
+    ignored: &["-q", "--quiet"],
+    ignored_values: &[],
+    index: &[],
+    shell: &[],
+    ..NPX
+};
 
 const UVX: Grammar = Grammar {
     launcher: "uvx",
     registry: Registry::PyPi,
-    ignored: &[
-        "-q",
-        "--quiet",
-        "-v",
-        "--verbose",
-        "--no-progress",
-        "--isolated",
-        "--no-env-file",
-        "--native-tls",
-        "--refresh",
-        "-n",
-        "--no-cache",
-        "--no-build",
-        "--color=never",
-    ],
+    ignored: uv_options::IGNORED,
+    ignored_values: uv_options::IGNORED_VALUES,
+    anew: uv_options::ANEW,
     package: &["--from"],
     with: &["--with", "-w"],
     index: &["--index-url", "-i", "--default-index"],
@@ -187,6 +242,8 @@ const UVX: Grammar = Grammar {
 const PIPX: Grammar = Grammar {
     launcher: "pipx run",
     ignored: &["-q", "--quiet", "-v", "--verbose", "--no-cache"],
+    ignored_values: &[],
+    anew: &[],
     package: &["--spec"],
     with: &["--with"],
     index: &["--index-url", "-i"],
@@ -225,7 +282,7 @@ pub(crate) fn asked(words: &[OsString]) -> Result<Option<Asked>, Error> {
             _ => Ok(None),
         },
         "uvx" => UVX.read(rest).map(Some),
-        "uv" => match subcommand(rest) {
+        "uv" => match uv_options::subcommand(rest) {
             Some(("tool", at)) if rest.get(at + 1).is_some_and(|word| word == "run") => {
                 UVX.read(&moved(&rest[..at], &rest[at + 2..])).map(Some)
             }
@@ -246,15 +303,30 @@ fn subcommand(words: &[OsString]) -> Option<(&str, usize)> {
 }
 
 /// Options before a subcommand are read like those behind it.
-fn moved(before: &[OsString], behind: &[OsString]) -> Vec<OsString> {
+pub(super) fn moved(before: &[OsString], behind: &[OsString]) -> Vec<OsString> {
     before.iter().chain(behind).cloned().collect()
+}
+
+/// A version in numbers: another implementation, or a path, is not what `pythonVERSION` on PATH is.
+pub(super) fn check_python(launcher: &'static str, version: &str) -> Result<(), Error> {
+    let plain = |c: char| c.is_ascii_digit() || c == '.';
+    if !version.is_empty() && version.chars().all(plain) {
+        return Ok(());
+    }
+    let instead = "name its version, as in --python 3.12: `python3.12` is then looked for on PATH";
+    Err(Error::Instead { launcher, option: format!("--python {version}"), instead })
+}
+
+/// A name that people give to files: asking an index for it would install what anybody may have put there.
+fn is_script(word: &str) -> bool {
+    Path::new(word).extension().is_some_and(|ending| ending == "py" || ending == "pyw")
 }
 
 impl Grammar {
     fn read(&self, words: &[OsString]) -> Result<Asked, Error> {
         let launcher = self.launcher;
         let mut packages = Vec::new();
-        let (mut with, mut index, mut python) = (Vec::new(), None, None);
+        let (mut with, mut index, mut python, mut notes) = (Vec::new(), None, None, Vec::new());
         let mut at = 0;
         let mut first = None;
         while let Some(word) = words.get(at) {
@@ -277,11 +349,20 @@ impl Grammar {
             if self.ignored.contains(&text) {
                 continue;
             }
+            if self.anew.contains(&text) {
+                notes.push(uv_options::nothing_anew(text));
+                continue;
+            }
             let is = |list: &[&str]| list.contains(&option);
             if is(self.shell) {
                 return Err(Error::Shell { launcher, option: option.to_owned() });
             }
-            if !(is(self.package) || is(self.with) || is(self.index) || is(self.python)) {
+            if !(is(self.package)
+                || is(self.with)
+                || is(self.index)
+                || is(self.python)
+                || is(self.ignored_values))
+            {
                 return Err(Error::Option { launcher, option: option.to_owned() });
             }
             let value = match joined {
@@ -292,10 +373,13 @@ impl Grammar {
                     value.ok_or_else(|| Error::Value { launcher, option: option.to_owned() })?
                 }
             };
+            if is(self.ignored_values) {
+                continue;
+            }
             if is(self.package) {
                 packages.push(value.to_owned());
             } else if is(self.with) {
-                with.extend(value.split(',').map(|one| one.trim().to_owned()));
+                with.extend(package::requirements(value));
             } else if is(self.index) {
                 index = Some(Index(value.to_owned()));
             } else {
@@ -310,6 +394,9 @@ impl Grammar {
             (false, first) => (packages.remove(0), first.map(str::to_owned)),
         };
         with.extend(packages);
+        if self.registry == Registry::PyPi && is_script(&specification) {
+            return Err(Error::Script { launcher, word: specification });
+        }
         let wrong = |source| Error::Package { launcher, source };
         let (package, wanted) = self.specification(&specification, &mut with).map_err(wrong)?;
         // What `uvx NAME@VERSION` and `pipx run NAME==VERSION` call is NAME.
@@ -320,14 +407,11 @@ impl Grammar {
             }
             .map_err(wrong)?;
         }
-        let plain = |c: char| c.is_ascii_digit() || c == '.';
-        if let Some(version) =
-            python.as_ref().filter(|version| !version.chars().all(plain) || version.is_empty())
-        {
-            return Err(Error::Option { launcher, option: format!("--python {version}") });
+        if let Some(version) = &python {
+            check_python(launcher, version)?;
         }
-        let wish = Wish { package, wanted, with, python, index };
-        Ok(Asked { wish, program, arguments })
+        let wish = Wish { with, python, index, ..Wish::of(package, wanted) };
+        Ok(Asked { wish, program, arguments, notes })
     }
 
     fn specification(&self, word: &str, with: &mut Vec<String>) -> Result<(Package, Wanted), package::Error> {

@@ -103,8 +103,67 @@ pub(crate) fn provide(server: &Server, wish: &Wish, around: &Around<'_>) -> Resu
     if let Some(held) = present(server, wish)? {
         return Ok(held);
     }
-    let digest = add(server, &right, wish, around)?;
+    let digest = match adopt(server, &right, wish, around)? {
+        Some(digest) => digest,
+        None => add(server, &right, wish, around)?,
+    };
     Ok(server.hold(&digest)?)
+}
+
+/// The same packages under another name: copied from there, once what lies there is what was locked. `None`: there are
+/// none, or they cannot be had that way.
+fn adopt(
+    server: &Server,
+    right: &Exclusive,
+    wish: &Wish,
+    around: &Around<'_>,
+) -> Result<Option<String>, Error> {
+    // Another index may have another package of this name.
+    if wish.index.is_some() || server.record()?.is_some() {
+        return Ok(None);
+    }
+    let Some((other, held)) = server.others().into_iter().find_map(|(other, record)| {
+        let digest = (record.package == wish.owner()).then(|| record.find(wish)).flatten()?;
+        Some((other.name().to_owned(), other.hold(digest).ok()?))
+    }) else {
+        return Ok(None);
+    };
+    let staging = server.staging()?;
+    let finished = staging.path().join("finished");
+    let tree = finished.join(lockfile::TREE);
+    tree::copy(&held.tree, &tree)?;
+    let python = wish.package.registry == Registry::PyPi;
+    let files = tree::lock(&tree, &|link| python && python::is_interpreter(&tree, link))?;
+    let lock = Lock { head: held.lock.head.clone(), files };
+    // Everything was read again: what is not the same to the last byte is not taken.
+    if lock.digest() != held.digest {
+        return Ok(None);
+    }
+    lock.write(&finished)?;
+    let digest = server.take(right, &finished, &lock)?;
+    record(server, right, wish, &lock, &digest)?;
+    (around.tell)(&format!(
+        "{} is in the store as \"{other}\": copied from there, and nothing was fetched",
+        wish.package.at(&lock.head.version)
+    ));
+    Ok(Some(digest))
+}
+
+/// Names a tree in the server's record; the first one is the one in use.
+fn record(server: &Server, right: &Exclusive, wish: &Wish, lock: &Lock, digest: &str) -> Result<(), Error> {
+    let mut record = server.record()?.unwrap_or_else(|| server.first(wish, digest));
+    let fitting = match &wish.wanted {
+        Wanted::Fitting(range) => Some(range.clone()),
+        Wanted::Any | Wanted::Exact(_) => None,
+    };
+    let version = Version {
+        version: lock.head.version.clone(),
+        fitting,
+        with: wish.with.clone(),
+        python: wish.python.clone(),
+    };
+    record.versions.insert(digest.to_owned(), version);
+    Ok(server.replace(right, &record)?)
 }
 
 fn present(server: &Server, wish: &Wish) -> Result<Option<Held>, Error> {
@@ -114,7 +173,7 @@ fn present(server: &Server, wish: &Wish) -> Result<Option<Held>, Error> {
 }
 
 fn taken(server: &Server, record: &Record, wish: &Wish) -> Result<(), Error> {
-    match record.package == wish.package.shown() {
+    match record.package == wish.owner() {
         true => Ok(()),
         false => {
             Err(server::Error::Taken { server: server.name().to_owned(), package: record.package.clone() }
@@ -133,30 +192,20 @@ pub(crate) fn add(
     wish: &Wish,
     around: &Around<'_>,
 ) -> Result<String, Error> {
-    let record = server.record()?;
-    if let Some(record) = &record {
-        taken(server, record, wish)?;
+    if let Some(record) = server.record()? {
+        taken(server, &record, wish)?;
     }
     let staging = server.staging()?;
     let begun = std::time::Instant::now();
     let lock = make(server, wish, staging.path(), around)?;
     let digest = server.take(right, &staging.path().join("finished"), &lock)?;
-    let mut record = record.unwrap_or_else(|| server.first(wish, &digest));
-    let fitting = match &wish.wanted {
-        Wanted::Fitting(range) => Some(range.clone()),
-        Wanted::Any | Wanted::Exact(_) => None,
-    };
-    let version = Version {
-        version: lock.head.version.clone(),
-        fitting,
-        with: wish.with.clone(),
-        python: wish.python.clone(),
-    };
-    record.versions.insert(digest.clone(), version);
-    server.replace(right, &record)?;
+    record(server, right, wish, &lock, &digest)?;
     (around.tell)(&format!(
         "installed {} in {} s: {} files, {} packages, locked; later starts need no network",
-        wish.package.at(&lock.head.version),
+        match &wish.script {
+            Some(_) => wish.shown(),
+            None => wish.package.at(&lock.head.version),
+        },
         begun.elapsed().as_secs(),
         lock.files.len(),
         lock.head.packages.len(),
@@ -213,8 +262,8 @@ fn with_pip(
     tree: &Path,
     around: &Around<'_>,
 ) -> Result<Head, Error> {
-    let interpreter = [OsString::from(python::interpreter(wish))];
-    command::resolve(&interpreter, around.lookup)
+    let interpreter = python::interpreter(wish.python.as_deref(), wish.requires.as_deref(), around.lookup)?;
+    command::resolve(&[OsString::from(&interpreter)], around.lookup)
         .map_err(|source| no_tool(&wish.shown(), "python3", source))?;
     let places = pipconf::Places::new(around.environment);
     let settings = pipconf::settings(&places, around.environment, wish.index.as_ref(), staging)
@@ -222,8 +271,11 @@ fn with_pip(
     let report = staging.join("report.json");
     let mut phase = phase_of(server, "runtime/pip-install", staging, &settings, around);
     phase.variables.push(("PIP_CONFIG_FILE".to_owned(), "/dev/null".to_owned()));
-    phase.words = python::words(wish, tree, &report, &staging.join("cache"));
+    phase.words = python::words(wish, &interpreter, tree, &report, &staging.join("cache"));
     run(&phase, wish, &settings, around)?;
+    if let Some(requires) = &wish.requires {
+        python::check(tree, requires)?;
+    }
     Ok(python::head(wish, tree, &report)?)
 }
 

@@ -18,14 +18,19 @@ mod npmrc;
 pub(crate) mod package;
 pub(crate) mod phase;
 mod pipconf;
-mod python;
+pub(crate) mod project;
+pub(crate) mod python;
 pub(crate) mod record;
+pub(crate) mod script;
 pub(crate) mod server;
 mod settings;
+mod specifier;
 pub(crate) mod staged;
 mod staging;
 mod tree;
 pub(crate) mod unresolved;
+pub(crate) mod uv_options;
+pub(crate) mod uv_run;
 
 pub use crate::store::server::Held;
 

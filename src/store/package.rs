@@ -5,11 +5,15 @@
 //! package of a registry, and is refused.
 
 use std::fmt;
+use std::path::PathBuf;
 
 use crate::profile::packages::Registry;
 
 /// Longest name: npm's limit.
 const LONGEST: usize = 214;
+
+/// What stands in front of a script where otherwise a package is named.
+pub(crate) const SCRIPT: &str = "script:";
 
 /// A package by its name.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,6 +35,15 @@ pub(crate) enum Wanted {
     Fitting(String),
 }
 
+/// A package of PyPI that is to be there too.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Requirement {
+    /// Its name.
+    pub(crate) name: String,
+    /// As it was written: with extras, versions and the surroundings that it is for.
+    pub(crate) word: String,
+}
+
 /// What a command line asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Wish {
@@ -44,6 +57,10 @@ pub(crate) struct Wish {
     pub(crate) python: Option<String>,
     /// Another registry than the configured one, for this package. May hold a password: never shown.
     pub(crate) index: Option<Index>,
+    /// The script whose packages these are, all of them in `with`; it decides what is meant, and not the package.
+    pub(crate) script: Option<PathBuf>,
+    /// Which versions of Python it runs with.
+    pub(crate) requires: Option<String>,
 }
 
 /// The URL of a registry. Not to be shown.
@@ -121,11 +138,22 @@ impl Package {
 impl Wish {
     /// Nothing but a package.
     pub(crate) fn of(package: Package, wanted: Wanted) -> Wish {
-        Wish { package, wanted, with: Vec::new(), python: None, index: None }
+        Wish { package, wanted, with: Vec::new(), python: None, index: None, script: None, requires: None }
+    }
+
+    /// Whose the tree is, in the record of a server.
+    pub(crate) fn owner(&self) -> String {
+        match &self.script {
+            Some(script) => format!("{SCRIPT}{}", script.display()),
+            None => self.package.shown(),
+        }
     }
 
     /// For people: what is asked for.
     pub(crate) fn shown(&self) -> String {
+        if let Some(script) = &self.script {
+            return format!("the packages of {}", script.display());
+        }
         match &self.wanted {
             Wanted::Any => self.package.shown(),
             Wanted::Exact(version) => self.package.at(version),
@@ -227,6 +255,40 @@ pub(crate) fn pypi(word: &str) -> Result<(Package, Wanted, Option<String>), Erro
     Ok((package, wanted, extras))
 }
 
+/// `NAME[EXTRAS]SPECIFIERS; MARKER`: the same with the surroundings that it is for, as in Python's own files.
+///
+/// # Errors
+/// As [`pypi`], and a marker that could be more than one.
+pub(crate) fn requirement(word: &str) -> Result<Requirement, Error> {
+    let (plain, marker) = word.split_once(';').unwrap_or((word, ""));
+    let (package, ..) = pypi(plain)?;
+    let fits = |c: char| {
+        c.is_ascii_alphanumeric()
+            || matches!(c, ' ' | '_' | '.' | '-' | '\'' | '"' | '<' | '>' | '=' | '!' | '~' | '(' | ')' | ',')
+    };
+    match marker.chars().all(fits) {
+        true => Ok(Requirement { name: package.name, word: word.trim().to_owned() }),
+        false => Err(Error::Name { word: word.to_owned() }),
+    }
+}
+
+/// `a,b[x,y]>=1,<2`: a comma inside brackets, or before a specifier, belongs to the requirement.
+pub(crate) fn requirements(list: &str) -> Vec<String> {
+    let mut found = vec![String::new()];
+    let mut inside = false;
+    let mut rest = list.chars();
+    while let Some(c) = rest.next() {
+        inside = (inside || c == '[') && c != ']';
+        let goes_on = || rest.as_str().trim_start().starts_with(['<', '>', '=', '!', '~']);
+        match found.last_mut() {
+            Some(last) if c != ',' || inside || goes_on() => last.push(c),
+            _ => found.push(String::new()),
+        }
+    }
+    let trimmed = found.iter().map(|one| one.trim().to_owned());
+    trimmed.filter(|one| !one.is_empty()).collect()
+}
+
 /// `1.2.3`, `1.2.3-beta.1+build`.
 fn is_semver(version: &str) -> bool {
     let core = version.split(['-', '+']).next().unwrap_or_default();
@@ -309,6 +371,35 @@ mod tests {
         for word in ["", "-r", "--index-url=x", "a b", "a;python_version<'3'", "a[", "a==1;x", "_a", "a@main"]
         {
             assert!(pypi(word).is_err(), "{word}: {:?}", pypi(word));
+        }
+    }
+
+    #[test]
+    fn requirements_are_told_apart_by_their_commas() {
+        for (list, expected) in [
+            ("a", vec!["a"]),
+            ("a,b", vec!["a", "b"]),
+            ("a[x,y]>=1,<2, b", vec!["a[x,y]>=1,<2", "b"]),
+            ("a, ,b>=1 , !=2", vec!["a", "b>=1 , !=2"]),
+            ("", vec![]),
+        ] {
+            assert_eq!(requirements(list), expected, "{list}");
+        }
+    }
+
+    #[test]
+    fn requirements_may_say_where_they_are_needed() {
+        for (word, name) in [
+            ("a", "a"),
+            ("mcp[cli]>=1.2,<2", "mcp"),
+            ("a>=1; python_version < '3.11' and sys_platform == \"linux\"", "a"),
+            (" a ;extra=='x'", "a"),
+        ] {
+            let requirement = requirement(word).unwrap();
+            assert_eq!((requirement.name.as_str(), requirement.word.as_str()), (name, word.trim()));
+        }
+        for word in ["a @ https://h/x.whl", "a; $(id)", "a;b\nc", "-r x", "./a", "a;https://h", ""] {
+            assert!(requirement(word).is_err(), "{word}");
         }
     }
 

@@ -6,6 +6,7 @@
 //! projects" of packaging.python.org, and on pip's installation report.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsString;
 use std::fs;
 use std::io;
 use std::os::unix::fs::symlink;
@@ -13,9 +14,12 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
+use crate::sandbox::command;
+use crate::sandbox::search::Lookup;
 use crate::store::lockfile::{Head, Program, Runtime, Source};
 use crate::store::package::{Wanted, Wish};
 use crate::store::settings;
+use crate::store::specifier::{admits, release};
 
 /// What the first python does: make the environment, then become pip in it.
 const MAKE: &str = "import os, sys, venv\n\
@@ -26,6 +30,10 @@ const MAKE: &str = "import os, sys, venv\n\
 
 /// What every environment is made with, and no server asked for.
 const MADE_WITH: &[&str] = &["pip", "setuptools", "wheel"];
+
+/// The minor versions of Python that are looked for by name.
+const OLDEST: u32 = 8;
+const NEWEST: u32 = 40;
 
 /// Why what was installed cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -44,21 +52,77 @@ pub(crate) enum Error {
         /// Which.
         name: String,
     },
+    /// Another Python than what is to run with it takes.
+    #[error("Python {wanted} is asked for, and {} is what is found", if has.is_empty() { "one that does not say its version" } else { has.as_str() })]
+    Version {
+        /// What was asked for.
+        wanted: String,
+        /// What there is.
+        has: String,
+    },
     /// Files of ours.
     #[error("the environment could not be finished: {0}")]
     Disk(#[from] io::Error),
 }
 
-/// The interpreter's name for a wish.
-pub(crate) fn interpreter(wish: &Wish) -> String {
-    format!("python{}", wish.python.as_deref().unwrap_or("3"))
+/// The name of the interpreter: that of a version; else `python3`, or the newest one on PATH where `requires` does not
+/// admit that. A name tells two numbers: the third is told by the environment that is made with it ([`check`]).
+///
+/// # Errors
+/// None is admitted.
+pub(crate) fn interpreter(
+    version: Option<&str>,
+    requires: Option<&str>,
+    lookup: &Lookup,
+) -> Result<String, Error> {
+    let usual = format!("python{}", version.unwrap_or("3"));
+    let Some(requires) = requires else { return Ok(usual) };
+    let found = |name: &str| command::resolve(&[OsString::from(name)], lookup).ok();
+    let minor = |name: &str| -> Option<u32> {
+        let target = found(name)?.target;
+        let number = target.file_name()?.to_str()?.strip_prefix("python3.")?.split('.').next()?;
+        number.parse().ok()
+    };
+    // What cannot be read is for `check` to refuse.
+    let may = |minor: u32| (0..100).any(|patch| admits(requires, &[3, minor, patch]) != Some(false));
+    let has = match minor(&usual) {
+        Some(has) if !may(has) => has,
+        _ => return Ok(usual),
+    };
+    let mut others = (OLDEST..NEWEST).rev().filter(|minor| version.is_none() && may(*minor));
+    let other =
+        others.find_map(|minor| Some(format!("python3.{minor}")).filter(|name| found(name).is_some()));
+    other.ok_or_else(|| Error::Version { wanted: requires.to_owned(), has: format!("3.{has}") })
+}
+
+/// Whether an environment has a Python that is admitted.
+///
+/// # Errors
+/// It has not, or it cannot be told.
+pub(crate) fn check(venv: &Path, requires: &str) -> Result<(), Error> {
+    let has = version(venv).unwrap_or_default();
+    match release(&has).and_then(|release| admits(requires, &release)) {
+        Some(true) => Ok(()),
+        _ => Err(Error::Version { wanted: requires.to_owned(), has }),
+    }
+}
+
+/// The version of Python that an environment was made with: what venv, virtualenv and uv write down.
+pub(crate) fn version(venv: &Path) -> Option<String> {
+    let text = String::from_utf8(settings::read(&venv.join("pyvenv.cfg")).ok()?).ok()?;
+    let value = text.lines().find_map(|line| {
+        let (key, value) = line.split_once('=')?;
+        matches!(key.trim(), "version" | "version_info").then(|| value.trim())
+    })?;
+    let numbers = value.split('.').take_while(|part| part.bytes().all(|b| b.is_ascii_digit())).take(3);
+    Some(numbers.collect::<Vec<_>>().join("."))
 }
 
 /// The command line of the install phase.
-pub(crate) fn words(wish: &Wish, tree: &Path, report: &Path, cache: &Path) -> Vec<String> {
+pub(crate) fn words(wish: &Wish, python: &str, tree: &Path, report: &Path, cache: &Path) -> Vec<String> {
     let text = |path: &Path| path.to_string_lossy().into_owned();
     let mut words =
-        vec![interpreter(wish), "-c".to_owned(), MAKE.to_owned(), text(tree), "install".to_owned()];
+        vec![python.to_owned(), "-c".to_owned(), MAKE.to_owned(), text(tree), "install".to_owned()];
     for (option, value) in
         [("--report", text(report)), ("--cache-dir", text(cache)), ("--only-binary", ":all:".into())]
     {
@@ -166,7 +230,8 @@ fn packages(report: &Path) -> Result<Vec<Source>, Error> {
     Ok(found)
 }
 
-fn site_packages(tree: &Path) -> Result<Vec<PathBuf>, Error> {
+/// Where an environment has its packages.
+pub(crate) fn site_packages(tree: &Path) -> Result<Vec<PathBuf>, Error> {
     let mut found = Vec::new();
     for entry in fs::read_dir(tree.join("lib"))? {
         let folder = entry?.path().join("site-packages");
@@ -286,7 +351,7 @@ fn entry_points(info: &Path) -> Result<Vec<(String, EntryPoint)>, Error> {
 }
 
 /// A name as pip compares it.
-fn normal(name: &str) -> String {
+pub(crate) fn normal(name: &str) -> String {
     let mut normal = String::with_capacity(name.len());
     for c in name.chars() {
         match matches!(c, '-' | '_' | '.') {
@@ -373,9 +438,58 @@ mod tests {
 
     #[test]
     fn the_words_say_wheels_only() {
-        let words = words(&wish("a>=1"), Path::new("/t"), Path::new("/r"), Path::new("/c"));
+        let words = words(&wish("a>=1"), "python3", Path::new("/t"), Path::new("/r"), Path::new("/c"));
         assert!(words.windows(2).any(|pair| pair == ["--only-binary", ":all:"]));
         assert_eq!(words.last().map(String::as_str), Some("a>=1"));
-        assert_eq!(interpreter(&Wish { python: Some("3.12".into()), ..wish("a") }), "python3.12");
+    }
+
+    #[test]
+    fn the_interpreter_is_one_that_is_admitted() {
+        let root = tempfile::tempdir().unwrap();
+        let bin = root.path().join("bin");
+        fs::create_dir(&bin).unwrap();
+        for name in ["python3.10", "python3.12", "python3.14"] {
+            fs::copy("/bin/true", bin.join(name)).unwrap();
+        }
+        symlink("python3.10", bin.join("python3")).unwrap();
+        let lookup = Lookup::new("/".into(), [("PATH".into(), bin.clone().into_os_string())]);
+        for (version, requires, expected) in [
+            (None, None, "python3"),
+            (None, Some(">=3.10"), "python3"),
+            (None, Some(">=3.10.4"), "python3"),
+            (None, Some(">=3.11"), "python3.14"),
+            (None, Some(">=3.11,<3.13"), "python3.12"),
+            (None, Some("==3.10.4"), "python3"),
+            (None, Some("==3.14.*"), "python3.14"),
+            (Some("3.12"), Some(">=3.12"), "python3.12"),
+            (Some("3.12"), None, "python3.12"),
+            (Some("3.9"), None, "python3.9"),
+        ] {
+            let found = interpreter(version, requires, &lookup).unwrap();
+            assert_eq!(found, expected, "{version:?} {requires:?}");
+        }
+        for (version, requires) in [(None, ">=3.15"), (Some("3.12"), ">=3.14"), (None, "<3.10")] {
+            let error = interpreter(version, Some(requires), &lookup).unwrap_err();
+            assert!(matches!(error, Error::Version { .. }), "{version:?} {requires}: {error}");
+        }
+    }
+
+    #[test]
+    fn an_environment_says_its_python() {
+        let root = tempfile::tempdir().unwrap();
+        for (line, version_) in [
+            ("version = 3.11.2", Some("3.11.2")),
+            ("version_info = 3.12.1.final.0", Some("3.12.1")),
+            ("version_info=3.13.0", Some("3.13.0")),
+            ("home = /usr/bin", None),
+        ] {
+            put(&root.path().join("pyvenv.cfg"), &format!("implementation = CPython\n{line}\n"));
+            assert_eq!(version(root.path()).as_deref(), version_, "{line}");
+        }
+        assert!(check(root.path(), ">=3.8").unwrap_err().to_string().contains("does not say its version"));
+        put(&root.path().join("pyvenv.cfg"), "version = 3.11.2\n");
+        check(root.path(), ">=3.11").unwrap();
+        assert!(check(root.path(), ">=3.12").unwrap_err().to_string().contains("3.11.2 is what is found"));
+        assert!(check(root.path(), "^3.11").is_err(), "what cannot be read admits nothing");
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::store::package::{Package, Wanted, Wish};
+use crate::store::package::{SCRIPT, Wanted, Wish};
 
 /// What is known of one installed tree without looking into it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,7 +30,7 @@ pub(crate) struct Record {
     v: u32,
     /// The server's name, as it was given.
     pub(crate) server: String,
-    /// `npm:@scope/name`.
+    /// `npm:@scope/name`; of a script that names its packages itself, `script:/its/path`.
     pub(crate) package: String,
     /// The digest of the tree that is in use.
     pub(crate) current: String,
@@ -46,16 +46,21 @@ pub(crate) struct Record {
 
 impl Record {
     /// For a first tree.
-    pub(crate) fn new(server: &str, package: &Package, digest: &str) -> Record {
+    pub(crate) fn new(server: &str, package: String, digest: &str) -> Record {
         Record {
             v: 1,
             server: server.to_owned(),
-            package: package.shown(),
+            package,
             current: digest.to_owned(),
             previous: None,
             staged: None,
             versions: BTreeMap::new(),
         }
+    }
+
+    /// Whether a script decides what its versions are.
+    pub(crate) fn is_of_script(&self) -> bool {
+        self.package.starts_with(SCRIPT)
     }
 
     /// Whether we know this form of it.
@@ -101,7 +106,7 @@ mod tests {
 
     #[test]
     fn wishes_find_their_version() {
-        let mut record = Record::new("a", &wish("npm:a").package, "d1");
+        let mut record = Record::new("a", wish("npm:a").owner(), "d1");
         for (digest, version) in [("d1", "1.0.0"), ("d2", "2.0.0"), ("d3", "3.0.0")] {
             let version =
                 Version { version: version.to_owned(), fitting: None, with: Vec::new(), python: None };

@@ -138,6 +138,13 @@ impl Server {
         Ok(found)
     }
 
+    /// The other servers of the store, as far as they can be understood.
+    pub(crate) fn others(&self) -> Vec<(Server, Record)> {
+        let data = self.staging.parent().and_then(Path::parent);
+        let all = data.and_then(|data| Server::all(data).ok()).unwrap_or_default();
+        all.into_iter().flatten().filter(|(other, _)| other.folder != self.folder).collect()
+    }
+
     /// Its name.
     pub(crate) fn name(&self) -> &str {
         &self.name
@@ -273,7 +280,7 @@ impl Server {
 
     /// A record for a first tree.
     pub(crate) fn first(&self, wish: &Wish, digest: &str) -> Record {
-        Record::new(&self.name, &wish.package, digest)
+        Record::new(&self.name, wish.owner(), digest)
     }
 
     /// A tree, checked, and kept where it is while the answer lives.

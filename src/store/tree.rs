@@ -9,7 +9,7 @@ use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{self, Read};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt, symlink};
 use std::path::{Component, Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -90,6 +90,24 @@ pub(crate) fn lock(root: &Path, outside: &dyn Fn(&Path) -> bool) -> Result<Vec<E
     })?;
     entries.sort_by(|a, b| a.path.cmp(&b.path));
     Ok(entries)
+}
+
+/// Copies a tree, links as links; `to` is not there yet. Who shares blocks on the disk, the file system decides.
+///
+/// # Errors
+/// Something cannot be read or written.
+pub(crate) fn copy(from: &Path, to: &Path) -> Result<(), Error> {
+    fs::create_dir_all(to).map_err(unreadable(to))?;
+    walk(from, &mut |path, name, metadata| {
+        let copy = to.join(name);
+        let folder = copy.parent().unwrap_or(to);
+        fs::create_dir_all(folder).map_err(unreadable(folder))?;
+        let copied = match metadata.file_type().is_symlink() {
+            true => fs::read_link(path).and_then(|target| symlink(target, &copy)),
+            false => fs::copy(path, &copy).map(drop),
+        };
+        copied.map_err(unreadable(path))
+    })
 }
 
 /// Whether a tree is still what was locked.
@@ -225,8 +243,6 @@ fn unreadable(path: &Path) -> impl FnOnce(io::Error) -> Error {
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::symlink;
-
     use super::*;
 
     fn tree() -> tempfile::TempDir {
@@ -310,6 +326,17 @@ mod tests {
         assert!(done.success());
         check(&copy.path().join(root.path().file_name().unwrap()), &entries).unwrap();
         assert_eq!(digest("x", &entries), digest("x", &locked(root.path())));
+    }
+
+    #[test]
+    fn a_copy_has_the_same_digest() {
+        let (root, other) = (tree(), tempfile::tempdir().unwrap());
+        let entries = locked(root.path());
+        let to = other.path().join("copy");
+        copy(root.path(), &to).unwrap();
+        assert_eq!(digest("x", &locked(&to)), digest("x", &entries));
+        check(root.path(), &entries).unwrap();
+        assert!(copy(&root.path().join("missing"), &other.path().join("x")).is_err());
     }
 
     #[test]

@@ -79,7 +79,7 @@ impl Line {
 
     /// What its cache belongs to: exactly what was asked for, so that another version finds an empty one.
     pub(crate) fn asked(&self) -> PathBuf {
-        let Some(Wish { package, wanted, with, python, index }) = &self.wish else {
+        let Some(Wish { package, wanted, with, python, index, .. }) = &self.wish else {
             return PathBuf::from(&self.words);
         };
         let index = index.as_ref().map(|Index(url)| url);

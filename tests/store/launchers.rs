@@ -14,6 +14,21 @@ fn what_is_not_understood_is_refused_and_taught() {
         ("npx ./server", "no package of a registry", "node FOLDER/index.js"),
         ("uvx --from git+https://h.example/x x", "no package of a registry", ".venv/bin/NAME"),
         ("uvx --with-editable . x", "--with-editable", "caponier server add"),
+        ("pipx run server.py", "is a script", "uv run SCRIPT.py"),
+        ("uvx server.py", "is a script", "uv run SCRIPT.py"),
+        ("uv run", "nothing to run", "uv run server.py"),
+        ("uv run --env-file .env server.py", "--env-file", "--pass-env NAME"),
+        ("uv run --with-editable . a", "--with-editable", "FOLDER/bin/NAME"),
+        ("uv run --active server.py", "--active", "FOLDER/bin/python"),
+        ("uv run --isolated server.py", "--isolated", "as it lies there"),
+        (
+            "uv run --with a --extra-index-url https://h.example/ a",
+            "--extra-index-url",
+            "uv.toml or pip.conf",
+        ),
+        ("uv run --with a --find-links /w a", "--find-links", "uv.toml or pip.conf"),
+        ("uv run https://h.example/x.py", "fetched from elsewhere", "fetch it once"),
+        ("uv run ./bin/tool", "path of a program", "caponier run -- PROGRAM"),
         ("docker run -i image", "container daemon's socket is root", "run it directly"),
     ] {
         let finished = launch::start(scene.run(line)).finish();

@@ -14,3 +14,4 @@ mod scene;
 mod starts;
 mod unresolved;
 mod updates;
+mod uv;

@@ -77,9 +77,14 @@ impl Scene {
     pub(crate) fn command(&self, program: &Path) -> Command {
         let mut command = Command::new(program);
         command.env("HOME", self.at("home")).current_dir(self.at("work"));
-        for variable in
-            ["XDG_CONFIG_HOME", "XDG_STATE_HOME", "XDG_DATA_HOME", "XDG_RUNTIME_DIR", "XDG_CACHE_HOME"]
-        {
+        for variable in [
+            "XDG_CONFIG_HOME",
+            "XDG_STATE_HOME",
+            "XDG_DATA_HOME",
+            "XDG_RUNTIME_DIR",
+            "XDG_CACHE_HOME",
+            "VIRTUAL_ENV",
+        ] {
             command.env_remove(variable);
         }
         command

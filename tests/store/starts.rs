@@ -142,3 +142,34 @@ fn another_package_of_the_same_name_needs_a_name_of_its_own() {
     assert!(finished.stderr.contains(&format!("is that of npm:{FILESYSTEM}")), "{}", finished.stderr);
     assert!(finished.stderr.contains("--name"), "{}", finished.stderr);
 }
+
+#[test]
+fn a_second_name_is_copied_from_the_first() {
+    let scene = Scene::with_filesystem();
+    let words: Vec<OsString> = scene.filesystem().split(' ').map(OsString::from).collect();
+    let start = |name: &str| {
+        let mut command = scene.run_words(&["--name", name], &words);
+        // Nothing could be fetched: the registry is a port where nobody listens.
+        command.env("npm_config_registry", "http://127.0.0.1:9/").env("npm_config_fetch_retries", "0");
+        command
+    };
+    let mut second = Session::start(start("notes"));
+    assert!(second.tools().contains(&"read_text_file".to_owned()));
+    let finished = second.end();
+    assert!(
+        finished.stderr.contains("is in the store as \"server-filesystem\": copied from there"),
+        "{}",
+        finished.stderr
+    );
+    let digest = |name: &str| scene.trees(name).remove(0).file_name().unwrap().to_owned();
+    assert_eq!(digest("notes"), digest("server-filesystem"));
+    // Each has its own: one goes, the other stays, and what is tampered with is copied by nobody.
+    assert_eq!(scene.caponier(&["server", "remove", "notes"]).code(), Some(0));
+    let package = scene.trees("server-filesystem").remove(0).join("tree/package.json");
+    fs::remove_file(&package).unwrap();
+    fs::write(&package, "{}").unwrap();
+    let refused = launch::start(start("third")).finish();
+    assert_eq!(refused.code(), Some(125), "{}", refused.stderr);
+    assert!(!refused.stderr.contains("copied from there"), "{}", refused.stderr);
+    assert!(scene.trees("third").is_empty());
+}

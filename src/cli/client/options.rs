@@ -1,5 +1,6 @@
 //! What stands between `caponier` and `--`: the profile, the name, the variables.
 
+use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -11,8 +12,9 @@ use crate::clients::survey::Config;
 use crate::clients::table::Scope;
 use crate::policy::Environment;
 use crate::profile;
-use crate::profile::packages::{self, Registry};
+use crate::profile::packages;
 use crate::sandbox::environment;
+use crate::store::{asked, uv_run};
 
 /// Largest file of variables that is read.
 const LARGEST: u64 = 1 << 20;
@@ -130,66 +132,16 @@ pub(super) fn by_default(server: &Server) -> Vec<String> {
     first.chain(option("--name", &plain_name(&server.name))).chain(names).collect()
 }
 
-/// The shipped profile that was made for the package that a command fetches and starts; what `run` chooses for other
+/// The shipped profile that was made for the package that a command asks the store for; what `run` chooses for other
 /// commands it chooses when it sees them.
 pub(super) fn made_for(words: &[String]) -> Option<&'static str> {
-    let (registry, name) = package(words)?;
-    packages::for_package(registry, &name)
-}
-
-/// Options of package managers that take a value: the word after them is no package.
-const TAKE_A_VALUE: &[&str] =
-    &["--python", "-p", "--with", "--index-url", "--cache", "--prefix", "--registry"];
-
-/// The package of a command that goes through a package manager, without its version. Anything unusual is none.
-fn package(words: &[String]) -> Option<(Registry, String)> {
-    let name = Path::new(words.first()?).file_name()?.to_str()?;
-    let (registry, skipped) = match (name, words.get(1).map(String::as_str)) {
-        ("npx" | "bunx" | "pnpx", _) => (Registry::Npm, 1),
-        ("npm", Some("exec" | "x")) | ("pnpm" | "yarn", Some("dlx")) | ("bun", Some("x")) => {
-            (Registry::Npm, 2)
-        }
-        ("uvx", _) => (Registry::PyPi, 1),
-        ("pipx", Some("run")) => (Registry::PyPi, 2),
-        ("uv", Some("tool")) if words.get(2).is_some_and(|word| word == "run") => (Registry::PyPi, 3),
-        _ => return None,
+    let words: Vec<OsString> = words.iter().map(OsString::from).collect();
+    let wish = match uv_run::read(&words) {
+        // With several packages on the line it is the program that tells whose it is.
+        Ok(Some(run)) => run.wish().ok().flatten().filter(|wish| run.is_program_of(&wish.package))?,
+        _ => asked::asked(&words).ok().flatten()?.wish,
     };
-    let mut rest = words.iter().skip(skipped).map(String::as_str);
-    let spec = loop {
-        let word = rest.next()?;
-        match word {
-            "--package" | "--from" | "--spec" => break rest.next()?,
-            // `npx -p PACKAGE COMMAND`.
-            "-p" if registry == Registry::Npm => break rest.next()?,
-            _ if TAKE_A_VALUE.contains(&word) => drop(rest.next()),
-            _ if word.starts_with("--package=")
-                || word.starts_with("--from=")
-                || word.starts_with("--spec=") =>
-            {
-                break word.split_once('=')?.1;
-            }
-            "--" => {}
-            _ if word.starts_with('-') => {}
-            _ => break word,
-        }
-    };
-    Some((registry, without_version(registry, spec)?))
-}
-
-/// `@scope/name@1.2` is `@scope/name`, `name[extra]==1.2` is `name`; a path or an address is no package.
-fn without_version(registry: Registry, spec: &str) -> Option<String> {
-    if spec.contains(':') || spec.starts_with(['.', '/', '~']) {
-        return None;
-    }
-    let name = match registry {
-        Registry::Npm => {
-            let scope = usize::from(spec.starts_with('@'));
-            let end = spec.get(scope..)?.find('@').map_or(spec.len(), |at| at + scope);
-            spec.get(..end)?
-        }
-        Registry::PyPi => spec.split(['=', '<', '>', '~', '!', '[', ';', '@', ' ']).next()?,
-    };
-    (!name.is_empty()).then(|| name.to_owned())
+    packages::for_package(wish.package.registry, &wish.package.name)
 }
 
 /// One word where two could be read otherwise.
@@ -277,6 +229,14 @@ mod tests {
             ("uvx --python 3.12 mcp_server_time==2026.10.19", Some("time")),
             ("uv tool run --from mcp-server-fetch[x]>=1 other", Some("fetch")),
             ("pipx run --spec mcp-server-time x", Some("time")),
+            ("uv run --with mcp-server-time mcp-server-time", Some("time")),
+            ("uv --quiet run --isolated --with httpx --with Mcp_Server.Git>=1 mcp-server-git", Some("git")),
+            ("uv run --with mcp-server-time server.py", None),
+            ("uv run --with httpx,mcp-server-time python server.py", None),
+            ("uv run --directory /p mcp-server-git", None),
+            ("uv run --env-file .env --with mcp-server-time mcp-server-time", None),
+            ("bunx -p @modelcontextprotocol/server-memory mcp-server-memory", Some("memory")),
+            ("pnpm --silent dlx @modelcontextprotocol/server-memory", Some("memory")),
             ("npx -y someone-elses-server-filesystem", None),
             ("npx -y ./@modelcontextprotocol/server-filesystem", None),
             ("npx -y github:modelcontextprotocol/server-filesystem", None),

@@ -1,6 +1,8 @@
 //! `run -- npx …`: from a launcher's command line to the words that start the program itself, out of the store.
 
+use std::borrow::Cow;
 use std::ffi::OsString;
+use std::path::PathBuf;
 
 use crate::cli::diagnostic::{self, escape};
 use crate::cli::exit;
@@ -8,8 +10,9 @@ use crate::cli::run::{Refused, RunArgs};
 use crate::cli::surroundings::Surroundings;
 use crate::store::asked::{self, Asked};
 use crate::store::install::{Around, Error, command_line, provide};
+use crate::store::package::Wish;
 use crate::store::server::{self, Server};
-use crate::store::{Held, lockfile, phase};
+use crate::store::{Held, lockfile, phase, python};
 
 /// What a launcher stood for.
 pub(super) struct Managed {
@@ -18,16 +21,60 @@ pub(super) struct Managed {
     /// The server's name, unless the user gave one.
     pub(super) name: String,
     /// The package, which stays where it is while this lives.
-    pub(super) held: Held,
+    pub(super) held: Option<Held>,
+    /// Where it starts, when not here.
+    pub(super) cwd: Option<PathBuf>,
+    /// The virtual environment that it is to find as the active one.
+    pub(super) venv: Option<PathBuf>,
+    /// The folder of the project that it is run in.
+    pub(super) project: Option<PathBuf>,
 }
 
 /// Understands the command line; `None` when it is no launcher's. Installs where the package is not in the store.
 pub(super) fn managed(args: &RunArgs, around: &Surroundings) -> Result<Option<Managed>, Refused> {
-    let asked = asked::asked(&args.command)
-        .map_err(|error| Refused::new(exit::NOT_EXECUTABLE, error.to_string(), Some(error.help())))?;
-    let Some(Asked { wish, program, arguments }) = asked else { return Ok(None) };
+    let asked = asked::asked(&args.command).map_err(|error| not_understood(&error))?;
+    let Some(Asked { wish, program, arguments, notes }) = asked else { return Ok(None) };
+    notes.iter().for_each(|note| diagnostic::note(&escape(note)));
     let name = args.name.clone().unwrap_or_else(|| wish.package.server().to_owned());
-    let server = Server::new(&around.directories.data, &name);
+    let held = provided(&name, &wish, args, around)?;
+    let words =
+        command_line(&held, program.as_deref(), &arguments).map_err(|error| refused(&error, &name))?;
+    Ok(Some(Managed { words, name, held: Some(held), cwd: None, venv: None, project: None }))
+}
+
+/// Where the server is started: elsewhere, when the line says so. Paths on our own command line are still seen from here.
+pub(super) fn elsewhere<'a>(
+    managed: Option<&Managed>,
+    mut args: RunArgs,
+    around: &'a Surroundings,
+) -> (RunArgs, Cow<'a, Surroundings>) {
+    let Some(elsewhere) = managed.and_then(|managed| managed.cwd.clone()) else {
+        return (args, Cow::Borrowed(around));
+    };
+    let cwd = &around.cwd;
+    let lists = [&mut args.read, &mut args.write, &mut args.exec].into_iter().flatten();
+    for path in lists.chain(&mut args.workspace).chain(&mut args.audit_dir).chain(&mut args.proof) {
+        *path = cwd.join(&path);
+    }
+    // What can only be a path.
+    let file = args
+        .profile
+        .as_ref()
+        .filter(|name| name.contains('/') && (name.starts_with('.') || name.ends_with(".toml")));
+    if let Some(file) = file.and_then(|file| cwd.join(file).into_os_string().into_string().ok()) {
+        args.profile = Some(file);
+    }
+    (args, Cow::Owned(around.at(elsewhere)))
+}
+
+/// The tree of a wish, out of the store.
+pub(super) fn provided(
+    name: &str,
+    wish: &Wish,
+    args: &RunArgs,
+    around: &Surroundings,
+) -> Result<Held, Refused> {
+    let server = Server::new(&around.directories.data, name);
     let audit_dir =
         args.audit_dir.as_ref().map_or_else(|| around.directories.audit(), |dir| around.cwd.join(dir));
     let environment: Vec<_> = std::env::vars_os().collect();
@@ -37,10 +84,12 @@ pub(super) fn managed(args: &RunArgs, around: &Surroundings) -> Result<Option<Ma
         environment: &environment,
         tell: &|line| diagnostic::note(&escape(line)),
     };
-    let held = provide(&server, &wish, &install).map_err(|error| refused(&error, &name))?;
-    let words =
-        command_line(&held, program.as_deref(), &arguments).map_err(|error| refused(&error, &name))?;
-    Ok(Some(Managed { words, name, held }))
+    provide(&server, wish, &install).map_err(|error| refused(&error, name))
+}
+
+/// A launcher's line that is refused.
+pub(super) fn not_understood(error: &asked::Error) -> Refused {
+    Refused::new(exit::NOT_EXECUTABLE, escape(&error.to_string()), Some(error.help()))
 }
 
 /// What went wrong, what to do, and the exit status.
@@ -59,6 +108,10 @@ pub(in crate::cli) fn refused(error: &Error, name: &str) -> Refused {
         Error::NoTool { tool, .. } => {
             (exit::NOT_FOUND, Some(format!("install {tool}, or put it on PATH; it is needed once")))
         }
+        Error::Python(python::Error::Version { .. }) => {
+            let help = "put such a Python on PATH, as python3 or with its version in its name (python3.12)";
+            (exit::NOT_FOUND, Some(help.to_owned()))
+        }
         Error::Configuration { .. } => (exit::CONFIGURATION, None),
         Error::Phase(phase::Error::Failed { said, .. }) => {
             let said: String = said.iter().map(|line| format!("\n  {}", escape(line))).collect();
@@ -71,7 +124,8 @@ pub(in crate::cli) fn refused(error: &Error, name: &str) -> Refused {
         Error::NoProgram { programs, .. } if !programs.is_empty() => {
             let programs: Vec<_> = programs.iter().map(|program| escape(program).into_owned()).collect();
             let help = format!(
-                "name one of them: {} (npx -y -p PACKAGE PROGRAM, uvx --from PACKAGE PROGRAM)",
+                "name one of them: {} (npx -y -p PACKAGE PROGRAM, uvx --from PACKAGE PROGRAM, uv run --with PACKAGE \
+                 PROGRAM)",
                 programs.join(", ")
             );
             (exit::NOT_SET_UP, Some(help))

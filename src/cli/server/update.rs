@@ -80,6 +80,10 @@ pub(super) fn stage(args: &StageArgs, around: &Surroundings) -> ExitCode {
         None => (args.server.as_str(), ""),
     };
     let server = Server::new(&around.directories.data, name);
+    if server.record().ok().flatten().is_some_and(|record| record.is_of_script()) {
+        let message = format!("\"{name}\" is a script, which names its packages itself");
+        return fail(&message, "change the versions that it names: its next start installs those");
+    }
     let installed = (|| -> Result<Option<(Record, String)>, install::Error> {
         let Some(record) = server.record()? else { return Ok(None) };
         let right = server.exclusive()?;

@@ -110,6 +110,7 @@ impl User {
             loaders: Vec::new(),
             script: None,
             launched: 0,
+            project: None,
         });
     }
 

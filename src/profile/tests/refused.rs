@@ -204,6 +204,25 @@ fn a_link_that_a_server_could_have_planted_is_not_followed() {
 }
 
 #[test]
+fn an_environment_inside_what_is_written_says_what_helps() {
+    let user = User::new();
+    user.program("python3.11", "");
+    user.file("work/.venv/pyvenv.cfg", "home = /usr/bin\n");
+    user.link(user.at("python3.11"), "work/.venv/bin/python");
+    user.program("work/.venv/bin/server", "");
+    for program in ["python", "server"] {
+        let execute = line(Access::Execute, &format!("$ROOT/work/.venv/bin/{program}"));
+        let report = user.wrong(&format!("{}\n{execute}", line(Access::Write, "$ROOT/work")));
+        assert!(
+            report.contains("the environment $ROOT/work/.venv lies in what the server may write"),
+            "{report}"
+        );
+        assert!(report.contains("UV_PROJECT_ENVIRONMENT=/elsewhere uv sync"), "{report}");
+        assert!(user.of(&execute).is_ok(), "where it is not written, it is executed");
+    }
+}
+
+#[test]
 fn a_grant_on_a_file_is_warned_of() {
     let user = User::new();
     user.file("work/notes.txt", "");

@@ -5,7 +5,13 @@ use proptest::prelude::*;
 use super::*;
 
 fn fixed() -> Fixed {
-    Fixed { home: "/priv/home".into(), lasting: false, tmpdir: "/priv/tmp".into(), path_first: Vec::new() }
+    Fixed {
+        home: "/priv/home".into(),
+        lasting: false,
+        tmpdir: "/priv/tmp".into(),
+        path_first: Vec::new(),
+        venv: None,
+    }
 }
 
 fn pairs(vars: &[(&str, &str)]) -> Vec<(OsString, OsString)> {
