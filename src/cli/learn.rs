@@ -110,6 +110,13 @@ fn against(trace: &Trace, begun: &Begun, around: &Surroundings) -> Result<Propos
         message: format!("the command of the session cannot be found any more: {error}"),
         help: Some(error.help()),
     })?;
+    if let Some(launcher) = command.launcher {
+        let name = launcher.name();
+        return Err(Stopped::new(
+            format!("the session ran {name} itself: what {name} did cannot be told from what the server did"),
+            "run it without --no-resolve (with --env dev --observe), and learn from that session",
+        ));
+    }
     let context = there.context(begun.workspace.as_deref().map(Path::new), Some(&command), None, None);
     let same = trace.sessions.iter().all(|other| other.argv == begun.argv);
     let current = recorded(begun, &context);

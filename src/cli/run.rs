@@ -159,7 +159,7 @@ fn prepare(
     let entry = command.script.as_ref().map_or(&command.target, |script| &script.target);
     let entry = line.as_ref().map_or_else(|| entry.clone(), Line::package);
     let lasting = lasting_home(&around.directories.homes(), &server, &entry);
-    let asked = line.as_ref().map_or(entry, Line::asked);
+    let asked = line.as_ref().map_or_else(|| command.identity(&around.cwd), Line::asked);
     let cache = lasting_cache(&around.directories.caches(), &server, &asked);
     let session = context::Session {
         session_home: tmp.join("home"),
@@ -208,7 +208,6 @@ fn prepare(
             .map_err(|error| Refused::new(exit::NOT_SET_UP, error.to_string(), None))?;
     }
     if let (Some(line), Some(cache)) = (&line, &cache) {
-        unresolved::tell(&args, cache);
         let told;
         (told, *filling) = unresolved::provide(&args, around, line, cache, folders.tmp())?;
         unresolved::widen(&mut policy, &told)?;
@@ -304,11 +303,15 @@ fn profile_name(
             "it grants what such a program needs to start, and none of your folders".to_owned(),
         ),
     };
-    diagnostic::note(&format!(
-        "no --profile was given: the profile \"{name}\" is used, {why}; for one made to measure, run it once with \
-         --env dev --observe, then: caponier learn --server {}",
-        escape(server)
-    ));
+    // What a launcher does is not what a profile is learned from.
+    let better = match line {
+        Some(_) => String::new(),
+        None => format!(
+            "; for one made to measure, run it once with --env dev --observe, then: caponier learn --server {}",
+            escape(server)
+        ),
+    };
+    diagnostic::note(&format!("no --profile was given: the profile \"{name}\" is used, {why}{better}"));
     name.to_owned()
 }
 

@@ -71,6 +71,22 @@ pub struct Command {
     pub shell: bool,
 }
 
+impl Command {
+    /// What tells this server from others by the same interpreter: the program as it was found, and the script or
+    /// module that it runs. Never a path to open.
+    pub fn identity(&self, cwd: &Path) -> PathBuf {
+        let words = self.argv.get(1..).unwrap_or_default();
+        let module = words.iter().position(|word| word == "-m").and_then(|at| words.get(at + 1));
+        let script = words.iter().find(|word| !word.as_bytes().starts_with(b"-"));
+        let script = script.map(|word| cwd.join(word)).filter(|path| path.is_file());
+        let runs = module.map(PathBuf::from).or(script).unwrap_or_default();
+        let mut identity = self.path.clone().into_os_string();
+        identity.push("\n");
+        identity.push(runs);
+        PathBuf::from(identity)
+    }
+}
+
 /// Resolves a command.
 ///
 /// # Errors

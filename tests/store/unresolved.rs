@@ -87,8 +87,8 @@ fn npx_itself_runs_in_the_pen_and_from_the_second_start_on_without_network() {
     let written = first.call("write_file", &json!({"path": note, "content": "changed"}));
     assert!(written["result"]["isError"] == true && written.to_string().contains("EACCES"), "{written}");
     let finished = first.end();
-    let told = format!("Without it the package is locked and read-only: caponier run -- {line}");
-    assert!(finished.stderr.contains(&told), "{}", finished.stderr);
+    let told = "Without it the package is locked and read-only: caponier run -- npx …";
+    assert!(finished.stderr.contains(told) && !finished.stderr.contains("is filled"), "{}", finished.stderr);
     assert_eq!(fs::read_to_string(&note).unwrap(), "a note\n");
 
     let start = last_start(&scene, "server-filesystem");
@@ -117,7 +117,8 @@ fn npx_itself_runs_in_the_pen_and_from_the_second_start_on_without_network() {
     let mut second = Session::start(cut_off(&scene, &command()));
     let read = second.call("read_text_file", &json!({"path": note}));
     assert!(read.to_string().contains("a note"), "{read}");
-    second.end();
+    let finished = second.end();
+    assert!(finished.stderr.contains("it is filled: nothing is fetched; remove it"), "{}", finished.stderr);
     let start = last_start(&scene, "server-filesystem");
     assert_eq!(start["enforced"]["net"], "none", "with a warm cache nothing is in reach");
     let connections = scene.events("server-filesystem", "network.*");
@@ -130,6 +131,13 @@ fn npx_itself_runs_in_the_pen_and_from_the_second_start_on_without_network() {
     assert_eq!(replay["profile"]["is_the_recorded_one"], true, "{replay}");
     let refusals = replay["refusals"].as_array().unwrap();
     assert!(refusals.iter().all(|refusal| refusal["was"] == "deny"), "{refusals:#?}");
+    // What npx did is no server's behaviour.
+    let learned = scene.caponier(&["learn", "--session", session]);
+    assert!(
+        learned.code() != Some(0) && learned.stderr.contains("the session ran npx itself"),
+        "{}",
+        learned.stderr
+    );
 }
 
 #[test]
@@ -247,6 +255,9 @@ fn what_cannot_be_is_refused_and_taught() {
     let shown = scene.caponier(&["profile", "show", "own"]);
     let shown = String::from_utf8_lossy(&shown.stdout).into_owned();
     assert!(shown.contains("execute_writable ${server.cache}/bin"), "{shown}");
+    let plan = scene.caponier(&["profile", "show", "own", "--plan"]);
+    let plan = String::from_utf8_lossy(&plan.stdout).into_owned();
+    assert!(plan.contains("process.execute ${server.cache}/bin"), "{plan}");
 }
 
 #[test]

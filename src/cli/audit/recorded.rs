@@ -69,7 +69,11 @@ impl Recorded {
         flags.launcher = line.as_ref().map(|line| line.registry);
         let entry = line.as_ref().map_or(entry, Line::package);
         let lasting = lasting_home(&around.directories.homes(), overview.text("server"), &entry);
-        let asked = line.as_ref().map_or(entry, Line::asked);
+        let asked = match (&line, &command) {
+            (Some(line), _) => line.asked(),
+            (None, Some(command)) => command.identity(&around.cwd),
+            (None, None) => entry,
+        };
         let cache = lasting_cache(&around.directories.caches(), overview.text("server"), &asked);
         let session = Session {
             session_home: tmp.join("home"),

@@ -105,6 +105,9 @@ fn plan(policy: &Policy, enforceable: Enforceable) -> Result<Plan<'_>, String> {
         (Access::Read, &policy.filesystem.read),
         (Access::Write, &policy.filesystem.write),
         (Access::Execute, &policy.process.execute),
+        // Where there is no session there is no cache yet: these stand among what is not there.
+        (Access::Write, &policy.process.execute_writable),
+        (Access::Execute, &policy.process.execute_writable),
     ];
     let grants: Vec<(Access, &Grant)> =
         kinds.into_iter().flat_map(|(access, list)| list.iter().map(move |grant| (access, grant))).collect();

@@ -90,18 +90,19 @@ pub(super) fn is_told(warning: &Warning, line: Option<&Line>) -> bool {
 }
 
 /// What is given up, and how to have it back, in one line.
-pub(super) fn tell(args: &RunArgs, cache: &Path) {
-    let words: Vec<_> =
-        args.command.iter().map(|word| escape(&word.to_string_lossy()).into_owned()).collect();
+fn tell(args: &RunArgs, cache: &Path, warm: bool) {
+    // Its name alone: what stands behind it may be a secret.
+    let launcher = escape(&args.command[0].to_string_lossy()).into_owned();
+    let fetched = if warm { " (it is filled: nothing is fetched; remove it to fetch anew)" } else { "" };
     diagnostic::note(&format!(
-        "--no-resolve: the server has a shell, and executes what it wrote in {}; what one start plants there, the next one \
-         runs. Without it the package is locked and read-only: caponier run -- {}",
+        "--no-resolve: the server has a shell, and executes what it wrote in {}{fetched}; what one start plants there, the \
+         next one runs. Without it the package is locked and read-only: caponier run -- {launcher} …",
         escape(&cache.to_string_lossy()),
-        words.join(" ")
     ));
 }
 
-/// Looks at the cache: what the launcher is told, and what this process has to hold while it fills it.
+/// Looks at the cache, and says what is given up: what the launcher is told, and what this process has to hold while the
+/// cache is filled.
 pub(super) fn provide(
     args: &RunArgs,
     around: &Surroundings,
@@ -115,9 +116,13 @@ pub(super) fn provide(
     };
     let wait = || diagnostic::note("waiting for another start that fills the same cache");
     let filling = match look(line.registry, cache, &wait).map_err(not_set_up)? {
-        Cache::Warm => return Ok((offline(line.registry), None)),
+        Cache::Warm => {
+            tell(args, cache, true);
+            return Ok((offline(line.registry), None));
+        }
         Cache::Cold(filling) => filling,
     };
+    tell(args, cache, false);
     let environment: Vec<_> = std::env::vars_os().collect();
     let install = Around {
         audit_dir: tmp,

@@ -346,3 +346,15 @@ fn the_resolved_command_does_what_the_bare_one_does() {
     let expected = format!("one {} two\n", layout.at("bin/tool").display());
     assert_eq!(start(&command.path), expected.as_bytes());
 }
+
+#[test]
+fn servers_of_one_interpreter_are_told_apart() {
+    let layout = layout();
+    layout.script("one/server.js", "");
+    layout.script("two/server.js", "");
+    let identity = |line: &str| run(&layout, line).unwrap().identity(&layout.at(""));
+    assert_eq!(identity("native one/server.js /a"), identity("native one/server.js /b"));
+    assert_ne!(identity("native one/server.js"), identity("native two/server.js"));
+    assert_ne!(identity("native -m one"), identity("native -m two"));
+    assert_eq!(identity("native one"), identity("native two"));
+}
