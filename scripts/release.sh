@@ -8,15 +8,16 @@
 # that built it; shows that it is static and that its demo holds; then packs it. The second packs a program that is there
 # already, with man pages written by the example `packaging-pages`: that is how tests/packaging.rs tries the packing.
 #
-# The same program, packed at another time by somebody else, gives the same bytes: times are SOURCE_DATE_EPOCH (default: of
-# the last commit), owners are root, orders are fixed. The same sources give the same program with the same toolchain.
+# The same commit, built with the same tools, gives the same bytes, whoever builds it and in whatever folder: BUILT-WITH says
+# which tools these were. Flags of the environment's are not used; paths are taken out; times are SOURCE_DATE_EPOCH (default:
+# of the commit), owners are root, orders are fixed. docs/RELEASING.md has how to repeat it, and how to look at the result.
 #
-# Needs cargo, git, dpkg-deb, tar, gzip, xz and binutils.
+# Needs cargo, git, dpkg-deb, tar, gzip, xz and binutils, and cc with a static libc (libc6-dev) to build.
 set -Eeuo pipefail
 umask 022
 export LC_ALL=C TZ=UTC
 
-cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.."
+cd -P -- "$(dirname -- "${BASH_SOURCE[0]}")/.."
 readonly TARGET=x86_64-unknown-linux-gnu
 
 die() {
@@ -49,19 +50,92 @@ export SOURCE_DATE_EPOCH=$epoch
 scratch=$(mktemp -d)
 trap 'rm -rf -- "$scratch"' EXIT
 
-if [ -z "$program" ]; then
-    cargo=${CARGO_HOME:-$HOME/.cargo}
-    RUSTFLAGS="${RUSTFLAGS:+$RUSTFLAGS }-C target-feature=+crt-static --remap-path-prefix=$PWD=/caponier --remap-path-prefix=$cargo=/cargo" \
-        cargo build --locked --release --target "$TARGET" --bin caponier
-    cargo build --locked --example packaging-pages
+# What a machine has of its own, and what stands in the program instead of it. Where several fit, the last one counts.
+paths=()
+remap() { paths+=("$1"); flags+=("--remap-path-prefix=$1=$2"); }
+
+# The program, as `program`, and the writer of the man pages, as `pages`.
+build() {
+    local changes cargo built rust flags path
+    changes=$(git status --porcelain)
+    [ -z "$changes" ] || die "there are changes that are not committed, and what is released is a commit:
+$changes"
+    # What is compiled, and how, is said by the commit alone.
+    unset -v CARGO_INCREMENTAL RUSTC RUSTC_WRAPPER RUSTC_WORKSPACE_WRAPPER RUSTFLAGS CARGO_BUILD_TARGET
+    # shellcheck disable=SC2046 # names of variables are words
+    unset -v $(compgen -e | grep -E '^CARGO_(PROFILE_|TARGET_X86_|BUILD_RUST|ENCODED_RUST)' || true)
+    cargo fetch --locked --target "$TARGET"
+
+    rust=$(rustc -vV | sed -n 's/^commit-hash: //p')
+    cargo=$(cd -P -- "${CARGO_HOME:-$HOME/.cargo}" && pwd)
     built=${CARGO_TARGET_DIR:-$PWD/target}
+    mkdir -p "$built"
+    built=$(cd -P -- "$built" && pwd)
+    flags=(-Ctarget-feature=+crt-static -Clinker=cc)
+    remap "$PWD" /caponier
+    remap "$built" /caponier/target
+    remap "$cargo" /cargo
+    # Its name is made of the registry's address, and mirrors have others.
+    for path in "$cargo"/registry/src/*; do remap "$path" /cargo/registry; done
+    # Where the sources of the standard library are installed, they are named in the place of those that it was built from.
+    remap "$(rustc --print sysroot)/lib/rustlib/src/rust" "/rustc/$rust"
+
+    CARGO_ENCODED_RUSTFLAGS=$(printf '%s\x1f' "${flags[@]}" | sed 's/\x1f$//') \
+        cargo build --locked --release --target-dir "$built" --target "$TARGET" --bin caponier
+    cargo build --locked --target-dir "$built" --example packaging-pages
     program=$built/$TARGET/release/caponier pages=$built/debug/examples/packaging-pages
-    cargo metadata --locked --format-version 1 --filter-platform "$TARGET" |
-        "$pages" --licences >"$scratch/LICENCES-OF-CRATES"
+
     ! readelf --program-headers "$program" | grep -q INTERP || die "$program is not static"
-    ! grep -qF -e "$PWD/" -e "$cargo/" "$program" || die "$program names folders of this machine"
+    for path in "${paths[@]}"; do
+        ! grep -qF -e "$path/" "$program" || die "$program names a folder of this machine: $path"
+    done
     "$program" demo >"$scratch/demo" || die "the demo does not hold here: $(cat "$scratch/demo")"
-fi
+
+    cargo metadata --locked --format-version 1 --filter-platform "$TARGET" |
+        "$pages" --licences >"$scratch/licences/CRATES"
+    libraries >"$scratch/licences/LIBRARIES"
+    built_with >"$scratch/built-with"
+}
+
+# What is linked in besides crates.
+libraries() {
+    local text
+    cat <<'END'
+The program holds, besides the crates of LICENCES-OF-CRATES:
+
+- the standard library of Rust: MIT or Apache-2.0, as you like (LICENSE-MIT and LICENSE-APACHE have these texts), with parts of
+  others under permissive licences: https://github.com/rust-lang/rust/blob/master/COPYRIGHT
+- the unwinder of GCC (libgcc): GPL-3.0 or later with the GCC Runtime Library Exception, which lets a program like this one
+  have a licence of its own
+- the GNU C Library: LGPL-2.1 or later, and the licences of its parts, all below. With the sources of caponier, and your own
+  version of that library in the place of libc.a, scripts/release.sh makes the same program with your version in it.
+END
+    for text in /usr/share/doc/libc6/copyright /usr/share/common-licenses/LGPL-2.1; do
+        [ -f "$text" ] || die "$text is not there, and has to be in the packages"
+        printf '\n%s\n\n' "$(printf '=%.0s' {1..80})"
+        cat "$text"
+    done
+}
+
+# All that the bytes depend on. (The linker comes with rustc.)
+built_with() {
+    local file
+    printf 'commit %s\n' "$(git rev-parse HEAD)"
+    rustc --version
+    cargo --version
+    cc --version | head -n 1
+    strip --version | head -n 1
+    dpkg-deb --version | head -n 1
+    tar --version | head -n 1
+    gzip --version | head -n 1
+    xz --version | head -n 1
+    for file in crt1.o crti.o libc.a libgcc.a libgcc_eh.a; do
+        (cd -- "$(dirname -- "$(cc -print-file-name=$file)")" && sha256sum "$file")
+    done
+}
+
+mkdir "$scratch/licences"
+[ -n "$program" ] || build
 [ "$("$program" --version)" = "caponier $version" ] || die "$program is not caponier $version"
 
 # What both packages hold, in one folder as in the other.
@@ -79,7 +153,7 @@ docs() {
     cp README.md CHANGELOG.md SECURITY.md LICENSE-MIT LICENSE-APACHE "$1"
     cp -R docs profiles "$1"
     # What is packed without having been built here has them where it was built.
-    [ ! -e "$scratch/LICENCES-OF-CRATES" ] || cp "$scratch/LICENCES-OF-CRATES" "$1"
+    for text in "$scratch"/licences/*; do [ ! -e "$text" ] || cp "$text" "$1/LICENCES-OF-${text##*/}"; done
 }
 
 # One time and one mode for everything below a folder.
@@ -121,7 +195,8 @@ Files: *
 Copyright: 2026 The caponier authors
 License: MIT or Apache-2.0
  The texts are LICENSE-MIT and LICENSE-APACHE in this folder.
- The program holds crates of others under permissive licences: LICENCES-OF-CRATES.
+ The program holds crates of others under permissive licences, and the GNU C
+ Library: LICENCES-OF-CRATES and LICENCES-OF-LIBRARIES.
 EOF
 # A program of somebody's own build may need its C library; ours does not.
 depends=
@@ -144,9 +219,15 @@ Description: runs a local MCP server in a pen
 EOF
 (cd "$deb" && find usr -type f -print0 | sort -z | xargs -0 md5sum >DEBIAN/md5sums)
 settle "$deb"
-dpkg-deb --root-owner-group -Zxz --build "$deb" "$output/caponier_$version-1_amd64.deb" >&2
+# Threads cut what is compressed into blocks, which a machine with other processors would cut otherwise.
+DPKG_DEB_THREADS_MAX=1 dpkg-deb --root-owner-group -Zxz --build "$deb" "$output/caponier_$version-1_amd64.deb" >&2
 
-(cd "$output" && sha256sum "$name.tar.gz" "caponier_$version-1_amd64.deb" >SHA256SUMS)
+files=("$name.tar.gz" "caponier_$version-1_amd64.deb")
+if [ -e "$scratch/built-with" ]; then
+    install -m 644 "$scratch/built-with" "$output/BUILT-WITH"
+    files+=(BUILT-WITH)
+fi
+(cd "$output" && sha256sum "${files[@]}" >SHA256SUMS)
 printf 'release: %s bytes, the program alone\n' "$(stat -c %s "$scratch/caponier")" >&2
 (cd "$output" && stat -c 'release: %s bytes, %n' "$name.tar.gz" "caponier_$version-1_amd64.deb") >&2
 cat "$output/SHA256SUMS"
