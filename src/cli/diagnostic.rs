@@ -1,11 +1,12 @@
 //! How errors and warnings look: `error:`, `-->` with the place, `help:` with the fix.
 //!
 //! Whatever comes from outside (a key, a path, an argument) is escaped, so that it cannot move the cursor or turn the
-//! text round. Colour only for people: on a terminal, and without `NO_COLOR` (no-color.org).
+//! text round. Colour only for people: see [`Terminal`].
 
 use std::fmt::Write as _;
-use std::io::{IsTerminal as _, Write as _};
+use std::io::Write as _;
 
+use crate::cli::term::Terminal;
 pub use crate::cli::term::escape::escape;
 use crate::policy::grant::Origin;
 use crate::profile::problem::{Problem, Problems, Warning};
@@ -22,22 +23,18 @@ impl Style {
 
     /// For what goes to stderr.
     pub fn stderr() -> Self {
-        Style { colour: std::io::stderr().is_terminal() && wanted() }
+        Style { colour: Terminal::of(&std::io::stderr()).colours }
     }
 
     /// For what goes to stdout.
     pub fn stdout() -> Self {
-        Style { colour: std::io::stdout().is_terminal() && wanted() }
+        Style { colour: Terminal::of(&std::io::stdout()).colours }
     }
 
     /// `text` in bold, and in one of the terminal's colours (31 red, 32 green, 33 yellow, 34 blue, 36 cyan).
     pub fn paint(self, text: &str, colour: u8) -> String {
         if self.colour { format!("\x1b[1;{colour}m{text}\x1b[0m") } else { text.to_owned() }
     }
-}
-
-fn wanted() -> bool {
-    std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
 }
 
 /// All problems, a blank line between two, and how many there were.
