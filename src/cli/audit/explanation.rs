@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::io::{self, Write};
 use std::ops::ControlFlow;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 use serde_json::{Map, Value, json};
@@ -41,6 +41,8 @@ pub(super) struct Explanation<'a> {
     /// `None` where nothing was refused.
     proposed: Option<Proposed>,
     opens: Option<Opens>,
+    /// The user's own profiles.
+    profiles: PathBuf,
     remarks: Vec<String>,
 }
 
@@ -100,7 +102,8 @@ impl<'a> Explanation<'a> {
                 Err(Untried::Broken(error)) => return Err(error),
             }
         }
-        Ok(Explanation { record, found, overview, profile, judgement, proposed, opens, remarks })
+        let profiles = recorded.context.directories.profiles();
+        Ok(Explanation { record, found, overview, profile, judgement, proposed, opens, profiles, remarks })
     }
 
     pub(super) fn json(&self) -> Value {
@@ -169,6 +172,33 @@ impl<'a> Explanation<'a> {
         self.help(terminal, out)
     }
 
+    /// Where the line is put: into the profile's own file, or into one that takes the place of a shipped profile.
+    fn put(&self, line: &str) -> Vec<String> {
+        let Ok(resolved) = &self.profile else { return Vec::new() };
+        let profile = &resolved.policy.profile;
+        if profile.file.is_absolute() {
+            return vec![format!("in {}", profile.file.display())];
+        }
+        // The profile of a runtime is many servers': one of this server's own is made of it.
+        let (name, how) = match profile.name.contains('/') {
+            false => (&*profile.name, String::new()),
+            true => {
+                let server = self.overview.text("server");
+                (server, format!(", and --profile {server} on the server's command line"))
+            }
+        };
+        if !name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_')) {
+            return vec!["in a profile of your own".to_owned()];
+        }
+        let file = self.profiles.join(format!("{name}.toml"));
+        vec![
+            format!("in {}{how}; where there is none yet, it has three lines:", file.display()),
+            "version = 1".to_owned(),
+            format!("extends = [\"{}\"]", profile.name),
+            line.to_owned(),
+        ]
+    }
+
     fn decision(&self, terminal: Terminal, out: &mut impl Write) -> io::Result<()> {
         let Some(judgement) = &self.judgement else {
             let why = match &self.profile {
@@ -194,8 +224,11 @@ impl<'a> Explanation<'a> {
             Some(Ok(suggestion)) => suggestion,
         };
         said("remedy", &suggestion.line, terminal, out)?;
+        for line in self.put(&suggestion.line) {
+            said("", &line, terminal, out)?;
+        }
         if let Some(flag) = flag(suggestion) {
-            said("", &format!("for one run: {flag}"), terminal, out)?;
+            said("", &format!("or, on one server's command line, before the --: {flag}"), terminal, out)?;
         }
         let Some(opens) = &self.opens else {
             return said("opens", "not known: the profile is not at hand", terminal, out);
