@@ -19,6 +19,7 @@ export LC_ALL=C TZ=UTC
 
 cd -P -- "$(dirname -- "${BASH_SOURCE[0]}")/.."
 readonly TARGET=x86_64-unknown-linux-gnu
+readonly maintainer='The caponier authors <caponier@localhost>'
 
 die() {
     printf 'release: %s\n' "$*" >&2
@@ -145,7 +146,7 @@ mkdir -p "$share/man" "$share/completions"
 "$program" completions bash >"$share/completions/caponier.bash"
 "$program" completions zsh >"$share/completions/_caponier"
 "$program" completions fish >"$share/completions/caponier.fish"
-strip --strip-all -o "$scratch/caponier" "$program"
+strip --strip-all --remove-section=.comment -o "$scratch/caponier" "$program"
 
 # docs TO: pages, licences and profiles, which name docs/profile.schema.json beside them.
 docs() {
@@ -198,6 +199,27 @@ License: MIT or Apache-2.0
  The program holds crates of others under permissive licences, and the GNU C
  Library: LICENCES-OF-CRATES and LICENCES-OF-LIBRARIES.
 EOF
+gzip --no-name -9 >"$deb/usr/share/doc/caponier/changelog.Debian.gz" <<EOF
+caponier ($version-1) unstable; urgency=medium
+
+  * What changed for users is in CHANGELOG.md.
+
+ -- $maintainer  $(date --rfc-email --date="@$epoch")
+EOF
+mkdir -p "$deb/usr/share/lintian/overrides"
+cat >"$deb/usr/share/lintian/overrides/caponier" <<'EOF'
+# README.md and others lead to it by this name.
+caponier: wrong-name-for-upstream-changelog
+# It is a program and no library, and static.
+caponier: shared-library-lacks-prerequisites
+# The project has no address for mail.
+caponier: bogus-mail-host
+caponier: bogus-mail-host-in-debian-changelog
+# Debian did not ask for it.
+caponier: initial-upload-closes-no-bugs
+# Bytes of machine code that look like words.
+caponier: spelling-error-in-binary
+EOF
 # A program of somebody's own build may need its C library; ours does not.
 depends=
 if readelf --program-headers "$scratch/caponier" | grep -q INTERP; then
@@ -209,7 +231,7 @@ cat >"$deb/DEBIAN/control" <<EOF
 Package: caponier
 Version: $version-1
 Architecture: amd64
-Maintainer: The caponier authors <caponier@localhost>
+Maintainer: $maintainer
 Installed-Size: $size
 ${depends}Section: admin
 Priority: optional

@@ -5,7 +5,10 @@
 
 mod pen;
 
-use std::process::Command;
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+use std::process::{Command, Stdio};
 
 use pen::ground::Ground;
 use pen::launch::{self, Finished};
@@ -30,7 +33,7 @@ fn commands() -> Vec<Vec<String>> {
     found
 }
 
-fn say<S: AsRef<std::ffi::OsStr>>(ground: &Ground, words: &[S]) -> Finished {
+fn say<S: AsRef<OsStr>>(ground: &Ground, words: &[S]) -> Finished {
     let mut command = launch::caponier(ground);
     command.args(words);
     launch::start(command).finish()
@@ -112,12 +115,180 @@ fn an_error_says_what_where_and_what_to_do() {
         (&["ps", "--audit-dir", "/no/such/log"], 1, "/no/such/log"),
         (&["learn", "--session", "0000"], 1, "in the log"),
         (&["learn", "--server", "nosuch"], 1, "in the log"),
+        (&["run", "npx", "-y", "x"], 64, "caponier run [OPTIONS] -- npx"),
+        (&["npx", "-y", "x"], 64, "caponier run -- npx"),
+        (&["run", "--", "node server.js /home/me"], 127, "one word with blanks"),
+        (&["run", "--", "/bin/true now"], 127, "one word with blanks"),
+        (&["run", "--workspace", "/no/such/place", "--", "/bin/true"], 78, "/no/such/place"),
         (&["server", "diff", "nosuch"], 78, "nosuch"),
         (&["server", "approve", "nosuch"], 78, "nosuch"),
     ] {
         let finished = say(&ground, words);
         assert_eq!(finished.code(), Some(status), "{words:?}: {finished:?}");
         explains(&finished, what);
+    }
+}
+
+/// What is no text is named, where text is needed; a path need not be any.
+#[test]
+fn what_is_no_text_is_named_and_a_path_need_not_be_any() {
+    let ground = Ground::new();
+    let odd = OsStr::from_bytes(b"b\xffd");
+    let finished =
+        say(&ground, &[OsStr::new("run"), OsStr::new("--name"), odd, OsStr::new("--"), OsStr::new("x")]);
+    assert_eq!(finished.code(), Some(64), "{finished:?}");
+    explains(&finished, "b\u{fffd}d");
+    let folder = ground.path("workspace").join(odd);
+    std::fs::create_dir(&folder).unwrap();
+    let read = [OsStr::new("run"), OsStr::new("--read"), folder.as_os_str(), OsStr::new("--")];
+    let listed = [OsStr::new("/bin/ls"), OsStr::new("-d"), folder.as_os_str()];
+    let finished = say(&ground, &[&read[..], &listed[..]].concat());
+    assert_eq!(finished.code(), Some(0), "{finished:?}");
+}
+
+/// A home that cannot be written: nothing is started, and every command that needs one says which folder.
+#[test]
+fn a_home_that_cannot_be_written_is_told() {
+    let ground = Ground::new();
+    // There no folder can be made, by root neither.
+    let file = Path::new("/proc/no-such-home");
+    for words in [
+        &["run", "--", "/bin/true"][..],
+        &["run", "--", "npx", "-y", "@modelcontextprotocol/server-memory"],
+        &["server", "add", "npm:@modelcontextprotocol/server-memory"],
+        &["doctor", "--prove", "--profile", "base"],
+    ] {
+        let mut command = launch::caponier(&ground);
+        command.args(words).env("XDG_DATA_HOME", file).env("XDG_STATE_HOME", file);
+        let finished = launch::start(command).finish();
+        assert_eq!(finished.code(), Some(125), "{words:?}: {finished:?}");
+        explains(&finished, file.to_str().unwrap());
+        assert!(finished.stderr.contains("XDG_STATE_HOME"), "{finished:?}");
+    }
+}
+
+/// Nothing to tell yet is said, not shown as an error of the system's.
+#[test]
+fn an_empty_home_is_told_what_is_not_there_yet() {
+    let ground = Ground::new();
+    for (words, status, what) in [
+        (&["audit", "query"][..], 1, "error: there is no log in "),
+        (&["audit", "verify"], 1, "error: there is no log in "),
+        (&["ps"], 0, "caponier: no session runs"),
+        (&["client", "list"], 0, "caponier: no configuration of a client"),
+        (&["client", "wrap"], 0, "caponier: no configuration of a client"),
+    ] {
+        let finished = say(&ground, words);
+        assert_eq!(finished.code(), Some(status), "{words:?}: {finished:?}");
+        assert!(finished.stderr.starts_with(what) && !finished.stderr.contains("os error"), "{finished:?}");
+    }
+}
+
+/// What `explain` and the README say to do works in a home where nothing was done yet.
+#[test]
+fn the_first_profile_of_ones_own_has_a_folder_to_be_in() {
+    let (ground, session, event) = recorded();
+    let explained = say(&ground, &["audit", "explain", &event]);
+    let text = String::from_utf8(explained.stdout).unwrap();
+    // The profile of the session is a file of its own: the line goes there.
+    assert!(text.contains(&format!("in {}", ground.text("profile.toml"))), "{text}");
+    assert!(text.contains("before the --: --write "), "{text}");
+    let folder = ground.path("user/config/caponier/profiles");
+    std::fs::remove_dir(&folder).unwrap();
+    let file = folder.join("mine.toml");
+    let learnt = say(&ground, &["learn", "--session", &session, "--output", file.to_str().unwrap()]);
+    assert_eq!(learnt.code(), Some(0), "{learnt:?}");
+    let listed = say(&ground, &["profile", "list"]);
+    assert!(String::from_utf8(listed.stdout).unwrap().lines().any(|line| line.starts_with("mine ")));
+    let elsewhere =
+        say(&ground, &["learn", "--session", &session, "--output", &ground.text("no/such/mine.toml")]);
+    assert_eq!(elsewhere.code(), Some(1), "{elsewhere:?}");
+    explains(&elsewhere, "no/such");
+}
+
+/// A profile that came with the program has no file to edit: the line goes into one that takes its place.
+#[test]
+fn a_line_for_a_shipped_profile_goes_into_a_file_of_ones_own() {
+    let ground = Ground::new();
+    let folder = ground.path("workspace/data");
+    std::fs::create_dir(&folder).unwrap();
+    std::fs::write(folder.join("a.txt"), "a").unwrap();
+    let read = || {
+        let mut command = launch::caponier(&ground);
+        command.args([
+            "run",
+            "--name",
+            "reader",
+            "--profile",
+            "base",
+            "--exec",
+            "/bin/cat",
+            "--",
+            "/bin/cat",
+        ]);
+        command.arg(folder.join("a.txt"));
+        launch::start(command).finish()
+    };
+    assert_eq!(read().code(), Some(1));
+    let events = log::events(&ground.path("user/state/caponier/audit"));
+    let denied =
+        log::of(&events, "file.access").find(|event| event["reason"] == "fs.read.not-granted").unwrap();
+    let id = format!("{}:{}", denied["session"].as_str().unwrap(), denied["seq"]);
+    let explained = say(&ground, &["audit", "explain", &id]);
+    let text = String::from_utf8(explained.stdout).unwrap();
+    let file = ground.path("user/config/caponier/profiles/base.toml");
+    let mut lines = text.lines().skip_while(|line| !line.contains(&format!("in {};", file.display())));
+    assert!(lines.next().is_some(), "{text}");
+    let profile: Vec<&str> = lines.take(3).map(str::trim).collect();
+    assert_eq!(profile[..2], ["version = 1", "extends = [\"base\"]"], "{text}");
+    // As a newcomer does it.
+    std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+    std::fs::write(&file, profile.join("\n")).unwrap();
+    let finished = read();
+    assert_eq!(finished.code(), Some(0), "{finished:?}");
+}
+
+/// A reader that has seen enough, as `head` has: no error, and no word about it.
+#[test]
+fn a_reader_that_went_away_is_no_error() {
+    let (ground, session, event) = recorded();
+    let asked: &[&[&str]] = &[
+        &["audit", "query"],
+        &["audit", "query", "--json"],
+        &["audit", "query", "--jsonl"],
+        &["audit", "query", "--group-by", "event"],
+        &["audit", "timeline", "--session", &session, "--all"],
+        &["audit", "explain", &event],
+        &["audit", "tail"],
+        &["audit", "verify"],
+        &["audit", "export", "--format", "csv"],
+        &["audit", "diff", &session, &session],
+        &["audit", "replay", "--profile", "base", "--session", &session],
+        &["client", "list"],
+        &["client", "wrap"],
+        &["completions", "bash"],
+        &["doctor"],
+        &["learn", "--session", &session],
+        &["profile", "list"],
+        &["profile", "show", "base"],
+        &["profile", "schema"],
+        &["ps", "--json"],
+        &["server", "list"],
+        &["--help"],
+        &["run", "--help"],
+        &["--version"],
+    ];
+    for words in asked {
+        let whole = say(&ground, words);
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let mut command = launch::caponier(&ground);
+        let done = command.args(*words).stdin(Stdio::null()).stdout(writer).output().unwrap();
+        // A verification that nobody heard the end of is none.
+        let status = if words[..] == ["audit", "verify"] { Some(1) } else { whole.code() };
+        assert_eq!(done.status.code(), status, "{words:?}: {done:?}");
+        // What it said besides, it says again; and nothing of a pipe.
+        assert_eq!(String::from_utf8_lossy(&done.stderr), whole.stderr, "{words:?}");
     }
 }
 
@@ -195,12 +366,17 @@ fn every_report_has_a_json_with_its_version() {
 
 /// What a command prints on a terminal (script(1) makes one).
 fn on_a_terminal(ground: &Ground, words: &[&str], no_color: Option<&str>) -> String {
+    on_a(ground, words, "xterm", no_color)
+}
+
+/// The same for a terminal of this kind.
+fn on_a(ground: &Ground, words: &[&str], terminal: &str, no_color: Option<&str>) -> String {
     require("script");
     let line: Vec<String> = words.iter().map(|word| format!("'{word}'")).collect();
     let line = format!("'{}' {}", launch::binary().display(), line.join(" "));
     let mut command = launch::at_home(Command::new("script"), ground);
     command.args(["--quiet", "--return", "--command", &line, "/dev/null"]);
-    command.env("TERM", "xterm").env("SHELL", "/bin/sh");
+    command.env("TERM", terminal).env("SHELL", "/bin/sh");
     if let Some(value) = no_color {
         command.env("NO_COLOR", value);
     }
@@ -230,6 +406,8 @@ fn colours_are_for_terminals_and_not_for_those_who_want_none() {
         assert!(on_a_terminal(&ground, words, Some("")).contains("\u{1b}["), "{words:?}: NO_COLOR is empty");
         let plain = on_a_terminal(&ground, words, Some("1"));
         assert!(!plain.contains('\u{1b}'), "{words:?}: {plain:?}");
+        let dumb = on_a(&ground, words, "dumb", None);
+        assert!(!dumb.contains('\u{1b}') && !dumb.is_empty(), "{words:?}: {dumb:?}");
         let piped = say(&ground, words);
         let piped = format!("{}{}", String::from_utf8_lossy(&piped.stdout), piped.stderr);
         assert!(!piped.contains('\u{1b}') && !piped.is_empty(), "{words:?}: {piped:?}");

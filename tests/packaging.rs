@@ -1,5 +1,6 @@
-//! scripts/release.sh, from a program that is there: the same bytes twice, a Debian package that unpacks to a program that
-//! runs, man pages that man reads, and completions that bash takes.
+//! scripts/release.sh, from a program that is there: the same bytes twice, from two folders; a Debian package that dpkg
+//! installs, with a program that runs, man pages that man reads and completions that bash takes, and of which nothing is left
+//! when it is removed; and what it does not release.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
@@ -33,15 +34,35 @@ fn run(command: &mut Command) -> String {
     out.into_owned()
 }
 
-/// Packs into a folder, and gives the checksums.
-fn packed(output: &Path, umask: &str) -> String {
+/// Packs what is in `sources` into a folder, and gives the checksums.
+fn packed(sources: &Path, output: &Path, umask: &str) -> String {
     let mut command = Command::new("/bin/sh");
     command.arg("-c").arg(format!("umask {umask}; exec \"$@\"")).arg("sh");
-    command.arg(repository().join("scripts/release.sh"));
+    command.arg(sources.join("scripts/release.sh"));
     command.arg("--program").arg(launch::binary()).arg("--pages").arg(pages()).arg("--output").arg(output);
     // 1 January 2026: nothing in a package is younger.
     command.env("SOURCE_DATE_EPOCH", "1767225600").current_dir("/");
     run(&mut command)
+}
+
+/// All that is packed, elsewhere, as another user's hands leave it: other times, other modes.
+fn copied(to: &Path) {
+    fs::create_dir(to).unwrap();
+    let all = [
+        "CHANGELOG.md",
+        "Cargo.toml",
+        "LICENSE-APACHE",
+        "LICENSE-MIT",
+        "README.md",
+        "SECURITY.md",
+        "docs",
+        "profiles",
+        "scripts",
+    ];
+    for name in all {
+        run(Command::new("cp").arg("-R").arg(repository().join(name)).arg(to));
+    }
+    run(Command::new("chmod").args(["-R", "g+w,o-r"]).arg(to.join("docs")));
 }
 
 /// Names below a folder, relative to it.
@@ -67,13 +88,16 @@ fn wanted_pages(command: &clap::Command, name: &str, found: &mut BTreeSet<String
 
 #[test]
 fn the_packages_are_the_same_twice_and_work() {
-    for tool in ["dpkg-deb", "man", "strip", "gzip", "xz"] {
+    for tool in ["dpkg", "dpkg-deb", "man", "strip", "gzip", "xz"] {
         require(tool);
     }
     let scratch = tempfile::tempdir().unwrap();
     let at = |path: &str| scratch.path().join(path);
-    let (first, second) = (packed(&at("first"), "022"), packed(&at("second"), "077"));
+    copied(&at("elsewhere"));
+    let first = packed(repository(), &at("first"), "022");
+    let second = packed(&at("elsewhere"), &at("second"), "077");
     assert_eq!(first, second, "two packings of one program");
+    run(Command::new("sha256sum").args(["--check", "--strict", "SHA256SUMS"]).current_dir(at("second")));
     assert_eq!(first.lines().count(), 2, "{first}");
 
     let version = env!("CARGO_PKG_VERSION");
@@ -110,7 +134,15 @@ fn the_packages_are_the_same_twice_and_work() {
     let schema = text.lines().next().unwrap().strip_prefix("#:schema ").unwrap();
     assert!(profile.parent().unwrap().join(schema).is_file(), "{schema}");
 
+    it_is_installed_and_removed(&deb, &at("system"));
+
     let tarball = at(&format!("first/caponier-{version}-x86_64-linux.tar.gz"));
+    let members = run(Command::new("tar").args(["--numeric-owner", "--utc", "-tvzf"]).arg(&tarball));
+    for line in members.lines() {
+        assert!(line.contains(" 0/0 ") && line.contains(" 2026-01-01 00:00 "), "{line}");
+    }
+    let order: Vec<&str> = members.lines().filter_map(|line| line.split(' ').next_back()).collect();
+    assert!(order.is_sorted_by_key(|name| name.trim_end_matches('/').replace('/', "\0")), "{order:#?}");
     run(Command::new("tar")
         .arg("--extract")
         .arg("--file")
@@ -135,6 +167,92 @@ fn the_packages_are_the_same_twice_and_work() {
     for page in pages {
         assert!(found.contains(&format!("man/{page}.1")), "{page}: {found:#?}");
     }
+}
+
+/// dpkg itself, into a system of its own.
+fn it_is_installed_and_removed(deb: &Path, system: &Path) {
+    let admin = system.join("var/lib/dpkg");
+    for folder in ["updates", "info"] {
+        fs::create_dir_all(admin.join(folder)).unwrap();
+    }
+    for file in ["status", "available"] {
+        fs::write(admin.join(file), "").unwrap();
+    }
+    let dpkg = |words: &[&str]| {
+        let mut command = Command::new("dpkg");
+        command.arg(format!("--root={}", system.display())).arg("--log=/dev/null");
+        // The dynamically linked program of the tests names libraries that this system has not.
+        command.args(["--force-not-root", "--force-depends"]).args(words);
+        command.env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin");
+        run(&mut command)
+    };
+    dpkg(&["--install", deb.to_str().unwrap()]);
+    let status = dpkg(&["--status", "caponier"]);
+    assert!(status.contains("\nStatus: install ok installed\n"), "{status}");
+    let listed = dpkg(&["--listfiles", "caponier"]);
+    let installed = |system: &Path| {
+        let mut found = BTreeSet::new();
+        names(system, "/", &mut found);
+        found.retain(|name| !name.starts_with("/var/lib/dpkg/"));
+        found
+    };
+    let there = installed(system);
+    for file in [
+        "/usr/bin/caponier",
+        "/usr/share/man/man1/caponier.1.gz",
+        "/usr/share/man/man1/caponier-client-wrap.1.gz",
+        "/usr/share/bash-completion/completions/caponier",
+        "/usr/share/zsh/vendor-completions/_caponier",
+        "/usr/share/fish/vendor_completions.d/caponier.fish",
+        "/usr/share/doc/caponier/changelog.Debian.gz",
+    ] {
+        assert!(there.contains(file) && listed.lines().any(|line| line == file), "{file}: {there:#?}");
+    }
+    assert!(there.iter().all(|file| file.starts_with("/usr/")), "{there:#?}");
+    // What was packed is what lies there.
+    dpkg(&["--verify", "caponier"]);
+    let program = system.join("usr/bin/caponier");
+    assert!(run(Command::new(program).arg("doctor")).starts_with("caponier "));
+    dpkg(&["--purge", "caponier"]);
+    assert_eq!(installed(system), BTreeSet::new());
+    assert!(!system.join("usr/share/doc/caponier").exists() && !system.join("usr/bin/caponier").exists());
+}
+
+/// What is released is a commit: not what somebody was working on.
+#[test]
+fn what_is_not_committed_is_not_released() {
+    require("git");
+    let scratch = tempfile::tempdir().unwrap();
+    let sources = scratch.path().join("sources");
+    copied(&sources);
+    let git = |words: &[&str]| {
+        let mut command = Command::new("git");
+        command.args(["-c", "user.name=nobody", "-c", "user.email=nobody@localhost"]).args(words);
+        command.current_dir(&sources).env("HOME", scratch.path()).env("GIT_CONFIG_NOSYSTEM", "1");
+        run(&mut command)
+    };
+    git(&["init", "--quiet"]);
+    git(&["add", "--all"]);
+    git(&["commit", "--quiet", "--message", "all"]);
+    let tools = scratch.path().join("tools");
+    fs::create_dir(&tools).unwrap();
+    std::os::unix::fs::symlink("/bin/false", tools.join("cargo")).unwrap();
+    let release = || {
+        let mut command = Command::new(sources.join("scripts/release.sh"));
+        // It does not come to a build: this cargo does none.
+        command
+            .env("PATH", format!("{}:/usr/bin:/bin", tools.display()))
+            .env("HOME", scratch.path())
+            .env("GIT_CONFIG_NOSYSTEM", "1");
+        let done = command.output().unwrap();
+        assert!(!done.status.success(), "{done:?}");
+        String::from_utf8(done.stderr).unwrap()
+    };
+    assert!(!release().contains("committed"), "{}", release());
+    fs::write(sources.join("docs/draft.md"), "").unwrap();
+    let said = release();
+    assert!(said.contains("not committed") && said.contains("docs/draft.md"), "{said}");
+    assert!(!sources.join("target").exists());
 }
 
 /// Each page formats without a complaint, and says what `--help` says.

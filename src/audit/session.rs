@@ -43,6 +43,14 @@ pub enum Error {
         /// The first of them.
         first: Vec<String>,
     },
+    /// It is there, and has fewer lines.
+    #[error("session {session} has no line {seq}")]
+    Line {
+        /// Its whole name.
+        session: String,
+        /// The number that was asked for.
+        seq: u64,
+    },
 }
 
 /// The one session whose name is, or begins with, `asked`.

@@ -84,14 +84,20 @@ pub fn run(args: &AuditArgs, around: &Surroundings) -> ExitCode {
 /// Says on stderr what went wrong, and what to do about it.
 pub(in crate::cli) fn fail(error: &(dyn std::error::Error + 'static), dir: &Path) -> ExitCode {
     use crate::audit::session::Error;
+    if !dir.exists() {
+        let told = escape(&dir.to_string_lossy()).into_owned();
+        diagnostic::tell(&format!(
+            "error: there is no log in {told}\nhelp: every `caponier run` records its session; where yours are recorded elsewhere, \
+             say so with --audit-dir\n"
+        ));
+        return ExitCode::FAILURE;
+    }
     let help = match error.downcast_ref::<Error>() {
-        _ if !dir.exists() => {
-            "no session was recorded there yet, or it is not the folder of a log (--audit-dir)"
-        }
         Some(Error::None { .. }) => {
             "`caponier audit query --event session.start` lists the sessions; --audit-dir is another log"
         }
         Some(Error::Several { .. }) => "give more of its name",
+        Some(Error::Line { .. }) => "the last column of `caponier audit query` has the names of events",
         _ => "look at what it names: the log is in files of your own (docs/AUDIT.md)",
     };
     diagnostic::tell(&format!("error: {}\nhelp: {help}\n", escape(&error.to_string())));

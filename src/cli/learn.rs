@@ -6,9 +6,9 @@
 
 use std::ffi::OsString;
 use std::fmt::Write as _;
-use std::fs::OpenOptions;
+use std::fs::{DirBuilder, OpenOptions};
 use std::io::Write as _;
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -60,7 +60,9 @@ impl Stopped {
 
 /// Runs `caponier learn …`.
 pub fn run(args: &LearnArgs, around: &Surroundings) -> ExitCode {
-    match propose(args, around).and_then(|(trace, proposal)| tell(args, &trace, &proposal)) {
+    match propose(args, around)
+        .and_then(|(trace, proposal)| tell(args, &trace, &proposal, &around.directories.profiles()))
+    {
         Ok(()) => ExitCode::SUCCESS,
         Err(stopped) => {
             let style = Style::stderr();
@@ -153,7 +155,7 @@ fn recorded(begun: &Begun, context: &profile::context::Context) -> Option<Resolv
     profile::resolve(&request, context).ok()
 }
 
-fn tell(args: &LearnArgs, trace: &Trace, proposal: &Proposal) -> Result<(), Stopped> {
+fn tell(args: &LearnArgs, trace: &Trace, proposal: &Proposal, profiles: &Path) -> Result<(), Stopped> {
     if args.json {
         #[derive(Serialize)]
         struct Report<'r> {
@@ -172,18 +174,23 @@ fn tell(args: &LearnArgs, trace: &Trace, proposal: &Proposal) -> Result<(), Stop
             changes: proposal.changes.as_deref(),
             gaps: &trace.gaps,
         };
-        write(args, &proposal.text)?;
+        write(args, &proposal.text, profiles)?;
         return print(&json(&report));
     }
-    write(args, &proposal.text)?;
+    write(args, &proposal.text, profiles)?;
     diagnostic::tell(&notes(args, trace, proposal, Style::stderr()));
     if args.output.is_none() { print(&proposal.text) } else { Ok(()) }
 }
 
-/// A new file, or none: `O_EXCL` follows no link either.
-fn write(args: &LearnArgs, text: &str) -> Result<(), Stopped> {
+/// A new file, or none: `O_EXCL` follows no link either. The folder of the user's own profiles is made where it is meant
+/// and not there yet.
+fn write(args: &LearnArgs, text: &str, profiles: &Path) -> Result<(), Stopped> {
     let Some(path) = &args.output else { return Ok(()) };
-    let created = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
+    let made = match path.parent() {
+        Some(parent) if parent == profiles => DirBuilder::new().recursive(true).mode(0o700).create(profiles),
+        _ => Ok(()),
+    };
+    let created = made.and_then(|()| OpenOptions::new().write(true).create_new(true).mode(0o600).open(path));
     created.and_then(|mut file| file.write_all(text.as_bytes())).map_err(|error| {
         let help = match error.kind() {
             std::io::ErrorKind::AlreadyExists => {

@@ -172,7 +172,10 @@ const LESSONS: &[Lesson] = &[
     Lesson {
         command: "completions",
         examples: &[
-            ("caponier completions bash > ~/.local/share/bash-completion/completions/caponier", "for bash"),
+            (
+                "caponier completions bash > ~/.local/share/bash-completion/completions/caponier",
+                "for bash; that folder has to be there",
+            ),
             (
                 "caponier completions zsh > ~/.zfunc/_caponier",
                 "for zsh, with ~/.zfunc in fpath before compinit",
@@ -322,8 +325,8 @@ const LESSONS: &[Lesson] = &[
         command: "run",
         examples: &[
             (
-                "caponier run --profile filesystem -- node index.js /home/me/notes",
-                "a server that may read the folder on its command line",
+                "caponier run -- npx -y @modelcontextprotocol/server-filesystem /home/me/notes",
+                "a server that may read the folder on its command line; its package is installed once",
             ),
             (
                 "caponier run --profile filesystem --write /home/me/notes -- node index.js /home/me/notes",

@@ -21,10 +21,10 @@ pub mod server;
 pub mod surroundings;
 pub mod term;
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::process::ExitCode;
 
-use clap::error::ErrorKind;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{CommandFactory as _, Parser, Subcommand};
 
 use crate::cli::surroundings::Surroundings;
@@ -134,7 +134,31 @@ fn explain(error: clap::Error) -> ExitCode {
     };
     let status = if told.use_stderr() { exit::USAGE } else { 0 };
     let _ = told.print();
+    if let Some(help) = slip(&told, std::env::args_os().skip(1)) {
+        diagnostic::tell(&format!("help: {help}\n"));
+    }
     ExitCode::from(status)
+}
+
+/// The slips of a first time: a server's command without `--` before it, or without `run`. And which word was not text.
+fn slip(error: &clap::Error, mut words: impl Iterator<Item = OsString>) -> Option<String> {
+    if error.kind() == ErrorKind::InvalidUtf8 {
+        let word = words.find(|word| word.to_str().is_none())?;
+        return Some(format!("this is no UTF-8: {}", diagnostic::escape(&word.to_string_lossy())));
+    }
+    let is_run = words.next().is_some_and(|word| word == "run");
+    let (part, form) = match error.kind() {
+        ErrorKind::UnknownArgument if is_run => (ContextKind::InvalidArg, "caponier run [OPTIONS] --"),
+        ErrorKind::InvalidSubcommand => (ContextKind::InvalidSubcommand, "caponier run --"),
+        _ => return None,
+    };
+    let Some(ContextValue::String(word)) = error.get(part) else { return None };
+    // An option that is misspelt, or a command that clap has a better guess for.
+    let is_other = word.starts_with('-') || error.get(ContextKind::SuggestedSubcommand).is_some();
+    if is_other || words.any(|other| other == "--") {
+        return None;
+    }
+    Some(format!("a server's command is started by `{form} {} …`", diagnostic::escape(word)))
 }
 
 fn around(run: impl FnOnce(&Surroundings) -> ExitCode) -> ExitCode {
@@ -143,6 +167,31 @@ fn around(run: impl FnOnce(&Surroundings) -> ExitCode) -> ExitCode {
         Err(error) => {
             diagnostic::tell(&format!("error: {error}\nhelp: {}\n", error.help()));
             ExitCode::from(exit::CONFIGURATION)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_slips_of_a_first_time_are_told_the_way() {
+        let help = |line: &str| {
+            let words = line.split(' ').map(OsString::from);
+            slip(&Line::try_parse_from(words.clone()).err().unwrap(), words.skip(1))
+        };
+        for (line, way) in [
+            ("caponier run npx -y x", "`caponier run [OPTIONS] -- npx …`"),
+            ("caponier run --profile git uvx x", "`caponier run [OPTIONS] -- uvx …`"),
+            ("caponier npx -y x", "`caponier run -- npx …`"),
+        ] {
+            assert!(help(line).is_some_and(|help| help.contains(way)), "{line}: {:?}", help(line));
+        }
+        for line in
+            ["caponier run --proflie x -- npx", "caponier docter", "caponier run x -- npx", "caponier ps x"]
+        {
+            assert_eq!(help(line), None, "{line}");
         }
     }
 }

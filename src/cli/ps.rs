@@ -15,6 +15,7 @@ use crate::audit::query::filter::Filter;
 use crate::audit::query::{self, Answer, Match, Note};
 use crate::audit::running::{Running, running};
 use crate::cli::audit::{fail, finish, what};
+use crate::cli::diagnostic;
 use crate::cli::term::table::{Column, Table};
 use crate::cli::term::{Style, Terminal};
 use crate::policy::directories::Directories;
@@ -99,6 +100,7 @@ pub fn run(args: &PsArgs, directories: &Directories) -> ExitCode {
     };
     let sessions: io::Result<Vec<(Running, Now)>> =
         found.into_iter().map(|running| Now::of(&dir, &running).map(|now| (running, now))).collect();
+    let is_idle = matches!(&sessions, Ok(sessions) if sessions.is_empty());
     let stdout = io::stdout();
     let terminal = Terminal::of(&stdout);
     let mut out = BufWriter::new(stdout.lock());
@@ -106,7 +108,12 @@ pub fn run(args: &PsArgs, directories: &Directories) -> ExitCode {
         true => as_json(&sessions, &mut out),
         false => as_table(&sessions, terminal, &mut out),
     });
-    finish(written.and_then(|()| out.flush()), &dir)
+    let written = written.and_then(|()| out.flush());
+    drop(out);
+    if is_idle && !args.json {
+        diagnostic::note("no session runs");
+    }
+    finish(written, &dir)
 }
 
 fn as_json(sessions: &[(Running, Now)], out: &mut impl Write) -> io::Result<()> {

@@ -18,7 +18,7 @@ use crate::cli::profile::environment;
 use crate::cli::prove::verdict;
 use crate::cli::run::managed::Managed;
 use crate::cli::run::name::server_name;
-use crate::cli::surroundings::Surroundings;
+use crate::cli::surroundings::{self, OWN_FOLDERS, Surroundings};
 use crate::event::Cause;
 use crate::notify;
 use crate::policy::grant::Origin;
@@ -124,13 +124,16 @@ fn start(args: RunArgs) -> Result<session::Outcome, Refused> {
     let init = Init::spawn().map_err(|error| not_set_up(&error))?;
     let client = session::client();
     session::give_up_capabilities().map_err(|error| not_set_up(&error))?;
-    let around = Surroundings::find()
-        .map_err(|error| Refused::new(exit::CONFIGURATION, error.to_string(), Some(error.help())))?;
+    let around = Surroundings::find().map_err(|error| not_there(&error))?;
     let mut filling = None;
     let request = prepare(args, &around, client, &mut filling)?;
     let outcome = session::run(init, request).map_err(|error| refused_session(&error));
     drop(filling);
     outcome
+}
+
+fn not_there(error: &surroundings::Error) -> Refused {
+    Refused::new(exit::CONFIGURATION, escape(&error.to_string()), Some(error.help()))
 }
 
 /// `filling` is to be held as long as the session runs.
@@ -143,6 +146,7 @@ fn prepare(
     let managed = if args.no_resolve { None } else { uv::managed(&args, around)? };
     let (args, around) = managed::elsewhere(managed.as_ref(), args, around);
     let around = &*around;
+    let workspace = around.workspace(args.workspace.as_deref()).map_err(|error| not_there(&error))?;
     let words = managed.as_ref().map_or(&args.command, |managed| &managed.words);
     let mut command = resolve(&args, around, words, managed.as_ref(), None)?;
     let line = unresolved::line(&args, &mut command)?;
@@ -174,6 +178,8 @@ fn prepare(
     let Resolved { policy, warnings, repository, lock, .. } =
         policy(&args, launcher, &profile, &context, &[])?;
     unresolved::refuse_unasked(&policy, line.as_ref())?;
+    // Before the warnings, of which one says the same. Below it is asked again, of the command as it is then.
+    refuse_shell(&command, &policy)?;
     for warning in warnings.iter().filter(|warning| !unresolved::is_told(warning, line.as_ref())) {
         diagnostic::tell(&diagnostic::warning(warning, Style::stderr()));
     }
@@ -194,7 +200,7 @@ fn prepare(
     refuse_shell(&command, &policy)?;
     let home = (policy.process.home == Home::Private).then_some(lasting);
     let mut folders = Folders::make(&around.directories.tmp(), &id, home.as_deref())
-        .map_err(|error| Refused::new(exit::NOT_SET_UP, error.to_string(), None))?;
+        .map_err(|error| Refused::new(exit::NOT_SET_UP, error.to_string(), Some(OWN_FOLDERS)))?;
     if policy.process.nested_seccomp
         && let Err(error) = folders.shorten(&around.directories.runtime)
     {
@@ -219,7 +225,7 @@ fn prepare(
         flags: added(&args),
         locked: lock.is_some(),
         repository,
-        workspace: args.workspace.as_ref().map_or_else(|| around.cwd.clone(), |dir| around.cwd.join(dir)),
+        workspace,
         audit_dir: args.audit_dir.map_or_else(|| around.directories.audit(), |dir| around.cwd.join(dir)),
         state_dir: around.directories.state.clone(),
         runtime_dir: around.directories.runtime.clone(),

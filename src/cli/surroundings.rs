@@ -24,7 +24,14 @@ pub enum Error {
     /// Neither HOME nor the password file.
     #[error("HOME is not set to an absolute path, and the password file has no home for this user either")]
     Home,
+    /// `--workspace` is no folder.
+    #[error("--workspace {}: there is no such folder", .0.display())]
+    Workspace(PathBuf),
 }
+
+/// What to do where one of our folders cannot be made.
+pub(in crate::cli) const OWN_FOLDERS: &str = "caponier keeps the log, packages and servers' folders below your HOME, or where \
+                                              XDG_STATE_HOME and XDG_DATA_HOME say: you have to be able to write there";
 
 impl Error {
     /// What to do about it.
@@ -35,6 +42,7 @@ impl Error {
                 "/proc has to be mounted, and the program has to be where it was started from"
             }
             Error::Home => "set HOME",
+            Error::Workspace(_) => "create it first, or name another one",
         }
     }
 }
@@ -81,6 +89,18 @@ impl Surroundings {
     /// The same, had we been started elsewhere.
     pub fn at(&self, cwd: PathBuf) -> Surroundings {
         Surroundings { cwd, ..self.clone() }
+    }
+
+    /// The workspace: the folder that was asked for, else the current one.
+    ///
+    /// # Errors
+    /// What was asked for is none.
+    pub fn workspace(&self, asked: Option<&Path>) -> Result<PathBuf, Error> {
+        let workspace = asked.map_or_else(|| self.cwd.clone(), |asked| self.cwd.join(asked));
+        if asked.is_some() && !workspace.is_dir() {
+            return Err(Error::Workspace(workspace));
+        }
+        Ok(workspace)
     }
 
     /// How commands are found.

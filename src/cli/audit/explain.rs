@@ -33,7 +33,9 @@ pub(super) struct ExplainArgs {
 }
 
 fn event_id(text: &str) -> Result<(String, u64), &'static str> {
-    let (session, seq) = text.rsplit_once(':').ok_or("an event's name is SESSION:SEQ")?;
+    let (session, seq) = text
+        .rsplit_once(':')
+        .ok_or("an event's name is SESSION:SEQ, as the last column of `caponier audit query` has it")?;
     let seq = seq.parse().map_err(|_| "what follows the `:` is the number of a line")?;
     Ok((session.to_owned(), seq))
 }
@@ -50,7 +52,7 @@ pub(super) fn run(args: &ExplainArgs, around: &Surroundings) -> ExitCode {
     let (found, overview) = match explained {
         Ok((Some(found), overview)) => (found, overview),
         Ok((None, _)) => {
-            let error = io::Error::other(format!("session {} has no line {}", files.session, args.id.1));
+            let error = session::Error::Line { session: files.session.clone(), seq: args.id.1 };
             return fail(&error, &dir);
         }
         Err(error) => return fail(&error, &dir),

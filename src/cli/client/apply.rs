@@ -50,6 +50,8 @@ pub(super) struct Touched {
     pub(super) name: String,
     pub(super) path: Vec<String>,
     pub(super) project: Option<String>,
+    /// The profile that it gets, where one is named.
+    pub(super) profile: Option<String>,
 }
 
 /// A server that stays as it is.
@@ -70,8 +72,8 @@ pub(super) struct Work<'c> {
     pub(super) skipped: Vec<Skipped<'c>>,
     /// Names that were asked for and that no server has.
     pub(super) missing: Vec<String>,
-    /// Printed with the changes: what is to do by hand.
-    pub(super) by_hand: Vec<u8>,
+    /// Printed below the changes: what the profiles are, what is to do by hand.
+    pub(super) besides: Vec<u8>,
     pub(super) json: bool,
     pub(super) yes: bool,
 }
@@ -148,11 +150,13 @@ impl Work<'_> {
             let style = if skipped.is_failure { Style::Red } else { Style::Dim };
             writeln!(out, "{}", terminal.paint(style, &line))?;
         }
-        out.write_all(&self.by_hand)
+        out.write_all(&self.besides)
     }
 
-    #[allow(clippy::unused_self, reason = "as the others that say how it ended")]
     fn nothing(&self) -> io::Result<()> {
+        if self.survey.configs.is_empty() && self.survey.troubled.is_empty() {
+            report::none_found();
+        }
         writeln!(io::stdout(), "nothing to {}", self.action.name())
     }
 
@@ -257,6 +261,12 @@ impl Work<'_> {
         }
         if outcomes.iter().any(|outcome| outcome.error.is_none()) {
             writeln!(out, "Clients that run now have to start their servers again.")?;
+            if self.action == Action::Wrap {
+                writeln!(
+                    out,
+                    "What happened then: caponier audit query. To undo this: caponier client unwrap --yes"
+                )?;
+            }
         }
         Ok(())
     }

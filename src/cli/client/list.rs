@@ -9,7 +9,6 @@ use serde_json::{Value, json};
 use crate::cli::client::{
     Refused, Shown, Whose, joined, look, options, program, report, shown_path, written,
 };
-use crate::cli::diagnostic;
 use crate::cli::surroundings::Surroundings;
 use crate::cli::term::table::{Column, Table};
 use crate::cli::term::{Style, Terminal};
@@ -46,7 +45,7 @@ pub(super) fn run(args: &ListArgs, around: &Surroundings) -> Result<ExitCode, Re
     drop(out);
     report::troubles(&survey);
     if survey.configs.is_empty() && survey.troubled.is_empty() && !args.json {
-        diagnostic::note("no configuration of a client that caponier knows was found");
+        report::none_found();
     }
     Ok(written(result, u8::from(!survey.troubled.is_empty())))
 }

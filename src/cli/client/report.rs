@@ -24,6 +24,11 @@ pub(super) fn trouble(name: &str, path: &str, why: &str) {
     ));
 }
 
+/// Said where there is nothing to say anything of.
+pub(super) fn none_found() {
+    diagnostic::note("no configuration of a client that caponier knows was found");
+}
+
 /// All of them, and the files that were found by two paths.
 pub(super) fn troubles(survey: &Survey) {
     for Troubled { place, trouble: why } in &survey.troubled {
@@ -80,12 +85,9 @@ pub(super) fn lines(
     Ok(())
 }
 
-/// Escaped, but for tabs that indent.
+/// Escaped; a tab is four blanks.
 fn on_terminal(line: &str) -> String {
-    let sign = line.chars().next().map_or(0, char::len_utf8);
-    let rest = &line[sign..];
-    let indent = rest.len() - rest.trim_start_matches(['\t', ' ']).len();
-    format!("{}{}{}", escape(&line[..sign]), rest[..indent].replace('\t', "    "), escape(&rest[indent..]))
+    escape(&line.replace('\t', "    ")).into_owned()
 }
 
 /// The same for programs: one text.

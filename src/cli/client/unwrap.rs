@@ -49,7 +49,7 @@ pub(super) fn run(args: &UnwrapArgs, around: &Surroundings) -> Result<ExitCode, 
         changes,
         skipped,
         missing,
-        by_hand: Vec::new(),
+        besides: Vec::new(),
         json: args.json,
         yes: args.yes,
     };
@@ -112,6 +112,7 @@ fn file<'c>(
             name: server.name.clone(),
             path: server.path.clone(),
             project: server.project.clone(),
+            profile: None,
         })
         .collect();
     Ok((!servers.is_empty()).then_some(Change { config, planned, servers, notes: Vec::new() }))

@@ -1,5 +1,6 @@
 //! `caponier client wrap`: caponier in front of servers.
 
+use std::io::Write as _;
 use std::process::ExitCode;
 
 use clap::Args;
@@ -9,11 +10,14 @@ use crate::cli::client::options::{self, Profiles};
 use crate::cli::client::{Refused, Shown, Whose, look, plain_name, program, report};
 use crate::cli::surroundings::Surroundings;
 use crate::cli::term::Terminal;
+use crate::cli::term::escape::escape;
 use crate::clients::Format;
 use crate::clients::kept::Kept;
 use crate::clients::paste::paste;
 use crate::clients::server::{Server, State, obstacle};
 use crate::clients::survey::{Config, Words};
+use crate::policy::Environment;
+use crate::profile;
 
 /// Put caponier in front of servers; without --yes only show what would change
 #[derive(Debug, Args)]
@@ -52,14 +56,18 @@ pub(super) fn run(args: &WrapArgs, around: &Surroundings) -> Result<ExitCode, Re
     let asked = args.only.iter().map(String::as_str).chain(profiles.named());
     let mut missing: Vec<String> = asked.filter(|name| !has(name)).map(str::to_owned).collect();
     missing.dedup();
-    let by_hand = if args.json { Vec::new() } else { by_hand(args, &survey.configs, &program)? };
+    let mut besides = Vec::new();
+    if !args.json {
+        tell_profiles(&changes, around, &mut besides);
+        besides.extend(by_hand(args, &survey.configs, &program)?);
+    }
     let work = Work {
         action: Action::Wrap,
         survey: &survey,
         changes,
         skipped,
         missing,
-        by_hand,
+        besides,
         json: args.json,
         yes: args.yes,
     };
@@ -90,6 +98,7 @@ impl<'c> Plan<'_, 'c> {
                         name: server.name.clone(),
                         path: server.path.clone(),
                         project: server.project.clone(),
+                        profile: self.profiles.of(server).map(str::to_owned),
                     });
                 }
                 Err(why) => self.skip(config, server, why, false),
@@ -131,6 +140,25 @@ impl<'c> Plan<'_, 'c> {
         let is_asked_for = !self.args.only.is_empty() && !matches!(server.state, State::Wrapped(_));
         let (server, state) = (server.name.clone(), server.state.name());
         self.skipped.push(Skipped { config, server, state, why, is_failure: is_failure || is_asked_for });
+    }
+}
+
+/// What the profiles are for, in the words of each: a name alone would tell little before the first refusal.
+fn tell_profiles(changes: &[Change<'_>], around: &Surroundings, out: &mut Vec<u8>) {
+    let mut meant: Vec<&str> = changes
+        .iter()
+        .flat_map(|change| &change.servers)
+        .filter_map(|server| server.profile.as_deref())
+        .collect();
+    meant.sort_unstable();
+    meant.dedup();
+    for (listed, description) in profile::list(&around.directories, Environment::Prod) {
+        if meant.contains(&listed.name.as_str()) {
+            let description =
+                description.unwrap_or_else(|| format!("see `caponier profile show {}`", listed.name));
+            // Writing to memory cannot fail.
+            let _ = writeln!(out, "profile {}: {}", escape(&listed.name), escape(&description));
+        }
     }
 }
 

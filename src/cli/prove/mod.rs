@@ -21,7 +21,7 @@ use std::io::{self, BufWriter, Write as _};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::os::fd::{AsFd as _, AsRawFd as _, OwnedFd};
 use std::os::unix::fs::DirBuilderExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{ExitCode, ExitStatus, Stdio};
 use std::time::Duration;
 
@@ -40,7 +40,7 @@ use crate::cli::prove::mission::{Got, Mission, SECRET, Told, Victim};
 use crate::cli::prove::promise::Promises;
 use crate::cli::prove::report::Report;
 use crate::cli::prove::stage::{Noticed, Side, Stage};
-use crate::cli::surroundings::Surroundings;
+use crate::cli::surroundings::{OWN_FOLDERS, Surroundings};
 use crate::cli::term::Terminal;
 use crate::cli::{diagnostic, exit};
 use crate::event::Proof;
@@ -81,6 +81,8 @@ pub(in crate::cli) struct Proving<'p> {
 enum Error {
     #[error(transparent)]
     Around(#[from] crate::cli::surroundings::Error),
+    #[error("{} could not be made: {source}", path.display())]
+    Folder { path: PathBuf, source: io::Error },
     #[error("what is attacked could not be set up: {0}")]
     Stage(io::Error),
     #[error("caponier cannot start itself: {0}")]
@@ -140,7 +142,11 @@ async fn prove(proving: &Proving<'_>) -> Result<Report, Error> {
     let program = std::env::current_exe().map_err(Error::Program)?;
     let audit = around.directories.audit();
     // As the log's own writer makes it; attacks on it need it there.
-    DirBuilder::new().recursive(true).mode(0o700).create(&audit).map_err(Error::Stage)?;
+    DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(&audit)
+        .map_err(|source| Error::Folder { path: audit.clone(), source })?;
     let stage = Stage::set().map_err(Error::Stage)?;
     verdict::prepare(stage.root()).map_err(Error::Stage)?;
     let open = left_open(stage.root()).map_err(Error::Stage)?;
@@ -446,5 +452,8 @@ fn fail(error: &Error) -> ExitCode {
         _ => None,
     };
     diagnostic::tell(&format!("error: {}\n", diagnostic::escape(&error.to_string())));
+    if matches!(error, Error::Folder { .. }) {
+        diagnostic::tell(&format!("help: {OWN_FOLDERS}\n"));
+    }
     ExitCode::from(status.unwrap_or(exit::NOT_SET_UP))
 }

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use crate::cli::diagnostic::{self, escape};
 use crate::cli::exit;
 use crate::cli::run::{Refused, RunArgs};
-use crate::cli::surroundings::Surroundings;
+use crate::cli::surroundings::{OWN_FOLDERS, Surroundings};
 use crate::store::asked::{self, Asked};
 use crate::store::install::{Around, Error, command_line, provide};
 use crate::store::package::Wish;
@@ -103,6 +103,9 @@ pub(in crate::cli) fn refused(error: &Error, name: &str) -> Refused {
         }
         Error::Server(server::Error::Taken { .. }) => {
             (exit::CONFIGURATION, Some("give this server another name: caponier run --name NAME".to_owned()))
+        }
+        Error::Server(server::Error::Unusable { .. }) | Error::Disk(_) => {
+            (exit::NOT_SET_UP, Some(OWN_FOLDERS.to_owned()))
         }
         Error::Server(server::Error::Broken { .. }) => (exit::CONFIGURATION, Some(again)),
         Error::NoTool { tool, .. } => {

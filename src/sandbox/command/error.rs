@@ -2,7 +2,7 @@
 //!
 //! Names and paths come from outside: they are shown quoted and escaped.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 
 use crate::sandbox::command::env_line::Unclear;
@@ -141,6 +141,8 @@ impl Error {
                 "without -S, env takes the whole rest of the line for one name: write `#!/usr/bin/env -S …`".into()
             }
             Error::NotFound { name, .. } if name.as_encoded_bytes().ends_with(b"\r") => WINDOWS_LINE.into(),
+            Error::NotFound { obstacle: None, name, .. } if is_line(name) => ONE_WORD.into(),
+            Error::Program(program::Error::Missing { path }) if is_line(path.as_os_str()) => ONE_WORD.into(),
             Error::NotFound { obstacle: None, .. } => {
                 "give the program's full path: clients that are not started from a terminal often have a short PATH"
                     .into()
@@ -175,6 +177,14 @@ impl Error {
             Error::TooManyShims { .. } => "give the program's full path".into(),
         }
     }
+}
+
+const ONE_WORD: &str = "this is one word with blanks in it: give the command and each of its arguments as words of their own, \
+                        without quotes around all of them";
+
+/// Whether it looks like a whole command line.
+fn is_line(word: &OsStr) -> bool {
+    word.as_encoded_bytes().contains(&b' ')
 }
 
 const WINDOWS_LINE: &str = "the line ends with a carriage return: save the script with Unix line ends";
