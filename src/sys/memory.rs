@@ -32,27 +32,29 @@ pub fn read_c_string(tid: u32, address: u64, cap: usize) -> io::Result<Vec<u8>> 
         return Err(io::Error::from_raw_os_error(libc::EFAULT));
     }
     let mut bytes = Vec::with_capacity(256);
-    let mut page = [0u8; PAGE];
-    while bytes.len() <= cap {
-        let at = address
-            .checked_add(bytes.len() as u64)
-            .ok_or_else(|| io::Error::from_raw_os_error(libc::EFAULT))?;
-        let to_page_end = PAGE - (at as usize & (PAGE - 1));
-        // Most paths are short: the first look takes little.
-        let want = if bytes.is_empty() { to_page_end.min(256) } else { to_page_end };
-        let got = read_some(tid, at, &mut page[..want])?;
-        if got == 0 {
-            return Err(io::Error::from_raw_os_error(libc::EFAULT));
-        }
-        match memchr::memchr(0, &page[..got]) {
-            Some(end) => {
-                bytes.extend_from_slice(&page[..end]);
-                return if bytes.len() <= cap { Ok(bytes) } else { Err(too_long()) };
-            }
-            None => bytes.extend_from_slice(&page[..got]),
+    // Most paths are short: the first look takes little.
+    let mut ended = take(tid, address, &mut [0u8; 256], &mut bytes)?;
+    if !ended {
+        let mut page = [0u8; PAGE];
+        while !ended && bytes.len() <= cap {
+            ended = take(tid, address, &mut page, &mut bytes)?;
         }
     }
-    Err(too_long())
+    if ended && bytes.len() <= cap { Ok(bytes) } else { Err(too_long()) }
+}
+
+/// Appends what follows `bytes` of the string at `address`, up to the end of a page or of the buffer; whether its NUL was met.
+fn take(tid: u32, address: u64, buffer: &mut [u8], bytes: &mut Vec<u8>) -> io::Result<bool> {
+    let fault = || io::Error::from_raw_os_error(libc::EFAULT);
+    let at = address.checked_add(bytes.len() as u64).ok_or_else(fault)?;
+    let want = (PAGE - (at as usize & (PAGE - 1))).min(buffer.len());
+    let got = read_some(tid, at, &mut buffer[..want])?;
+    if got == 0 {
+        return Err(fault());
+    }
+    let end = memchr::memchr(0, &buffer[..got]);
+    bytes.extend_from_slice(&buffer[..end.unwrap_or(got)]);
+    Ok(end.is_some())
 }
 
 /// Gives memory that was freed back to the kernel: a supervisor idles for hours after it has read profiles.

@@ -1,7 +1,7 @@
 //! Who started whom: `/proc/PID/stat`, read as `proc_pid_stat(5)` says.
 
 use std::collections::{HashMap, HashSet};
-use std::io;
+use std::io::{self, Read as _};
 use std::time::Duration;
 
 /// What `/proc/PID/stat` says of a process.
@@ -25,9 +25,10 @@ pub fn since_boot() -> Duration {
 
 /// Looks at one process; `None` when it is gone.
 pub fn standing(pid: u32) -> Option<Standing> {
-    let stat = std::fs::read(format!("/proc/{pid}/stat")).ok()?;
+    let (stat, length) = head(&format!("/proc/{pid}/stat"))?;
+    let stat = &stat[..length];
     // The name in parentheses may hold anything, parentheses too: the last one ends it.
-    let rest = &stat[memchr::memrchr(b')', &stat)? + 1..];
+    let rest = &stat[memchr::memrchr(b')', stat)? + 1..];
     let mut fields = rest.split(|byte| *byte == b' ').filter(|field| !field.is_empty());
     let state = fields.next()?;
     let ppid = std::str::from_utf8(fields.next()?).ok()?.parse().ok()?;
@@ -39,9 +40,17 @@ pub fn standing(pid: u32) -> Option<Standing> {
 
 /// The thread group (process) that a thread belongs to, and nothing when it is gone.
 pub fn thread_group(tid: u32) -> Option<u32> {
-    let status = std::fs::read(format!("/proc/{tid}/status")).ok()?;
-    let line = status.split(|byte| *byte == b'\n').find_map(|line| line.strip_prefix(b"Tgid:"))?;
+    let (status, length) = head(&format!("/proc/{tid}/status"))?;
+    let line = status[..length].split(|byte| *byte == b'\n').find_map(|line| line.strip_prefix(b"Tgid:"))?;
     std::str::from_utf8(line).ok()?.trim().parse().ok()
+}
+
+/// The beginning of a file of `/proc`, by one read: the kernel makes its text anew for each. A line of `stat` has 52 numbers and
+/// a name of at most 64 bytes; `Tgid` is the fourth line of `status`, after a name of which each byte takes at most four.
+fn head(path: &str) -> Option<([u8; 1536], usize)> {
+    let mut head = [0u8; 1536];
+    let length = std::fs::File::open(path).ok()?.read(&mut head).ok()?;
+    Some((head, length))
 }
 
 /// Whether `pid` is `ancestor` or lies below it.
