@@ -172,10 +172,7 @@ const LESSONS: &[Lesson] = &[
     Lesson {
         command: "completions",
         examples: &[
-            (
-                "caponier completions bash > ~/.local/share/bash-completion/completions/caponier",
-                "for bash; that folder has to be there",
-            ),
+            ("caponier completions bash > ~/.local/share/bash-completion/completions/caponier", "for bash"),
             (
                 "caponier completions zsh > ~/.zfunc/_caponier",
                 "for zsh, with ~/.zfunc in fpath before compinit",
