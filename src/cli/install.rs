@@ -85,7 +85,7 @@ fn prepare(phase: Phase) -> Result<Request, Refused> {
         .map_err(|error| Refused::new(exit::NOT_SET_UP, error.to_string(), None))?;
     let environment = environment(&phase, &command.path_first, &policy, &folders)?;
     Ok(Request {
-        context: run::explanations(&around, &policy, Some(&phase.audit_dir)),
+        context: run::explanations(&around, &policy, Vec::new(), Some(&phase.audit_dir)),
         flags: Vec::new(),
         workspace: phase.cwd.clone(),
         audit_dir: phase.audit_dir,

@@ -21,7 +21,7 @@ use crate::cli::run::name::server_name;
 use crate::cli::surroundings::{self, OWN_FOLDERS, Surroundings};
 use crate::event::Cause;
 use crate::notify;
-use crate::policy::grant::Origin;
+use crate::policy::grant::{Origin, Taken};
 use crate::policy::{Environment, Home, Policy};
 use crate::profile::packages::Registry;
 use crate::profile::problem::Problems;
@@ -175,7 +175,7 @@ fn prepare(
         around.context(args.workspace.as_deref(), Some(&command), Some(session), args.audit_dir.as_deref());
     let profile = profile_name(&args, &server, &command, &context, line.as_ref());
     let launcher = line.as_ref().map(|line| line.registry);
-    let Resolved { policy, warnings, repository, lock, .. } =
+    let Resolved { policy, warnings, repository, lock, taken, .. } =
         policy(&args, launcher, &profile, &context, &[])?;
     unresolved::refuse_unasked(&policy, line.as_ref())?;
     // Before the warnings, of which one says the same. Below it is asked again, of the command as it is then.
@@ -220,7 +220,7 @@ fn prepare(
         environment.add(&told.variables, &[]);
     }
     Ok(Request {
-        context: explanations(around, &policy, args.audit_dir.as_deref()),
+        context: explanations(around, &policy, taken, args.audit_dir.as_deref()),
         epilogue: args.proof.clone().map(|dir| verdict::epilogue(dir, id.clone())),
         flags: added(&args),
         locked: lock.is_some(),
@@ -441,6 +441,7 @@ fn server_environment(
 pub(in crate::cli) fn explanations(
     around: &Surroundings,
     policy: &Policy,
+    mut taken: Vec<Taken>,
     audit_dir: Option<&Path>,
 ) -> notify::Context {
     let own = "it is one of caponier's own folders";
@@ -459,7 +460,12 @@ pub(in crate::cli) fn explanations(
         let client = |name: &&str| (home.join(name), "it decides which servers a client starts".to_owned());
         never.extend(CLIENT_FILES.iter().map(client));
     }
-    notify::Context { never, unprotected: policy.filesystem.unprotected.clone() }
+    // What is refused has its real path.
+    for taken in &mut taken {
+        taken.grant.path = profile::real(&taken.grant.path).unwrap_or_else(|_| taken.grant.path.clone());
+    }
+    let unprotected = policy.filesystem.unprotected.clone();
+    notify::Context { never, unprotected, taken, no_network: policy.network.why_none() }
 }
 
 pub(in crate::cli) fn refused_session(error: &session::Error) -> Refused {

@@ -351,7 +351,7 @@ impl Shared {
             }
             (None, Some(name)) => Err(Refused {
                 host: Some(name.to_string()),
-                denial: record::not_listed(name, port),
+                denial: record::not_left(&self.policy, name, Some(port)),
                 errno: libc::EACCES,
             }),
             (None, None) => Err(Refused { host: None, denial: unknown(address, port), errno: libc::EACCES }),

@@ -6,6 +6,7 @@ use crate::event::{Backend, Emitter, Event, NetworkClose, NetworkConnect, Networ
 use crate::network::{Refused, Target};
 use crate::policy::calls::Touch;
 use crate::policy::host::Name;
+use crate::policy::network::Network;
 use crate::policy::reason::Reason;
 use crate::policy::verdict::{Denial, Layer, Remedy, Ruling};
 use crate::sys::errno;
@@ -175,6 +176,15 @@ pub(super) fn not_listed(name: &Name, port: u16) -> Denial {
         Remedy::Line(format!("network.allow = [\"{name}:{port}\"]"))
     };
     Denial { reason: Reason::NetHostNotListed, layer: Layer::Network, remedy }
+}
+
+/// The same, unless it is the workspace's own file that takes the name away.
+/// `None` for the port: it is only looked up yet.
+pub(super) fn not_left(policy: &Network, name: &Name, port: Option<u16>) -> Denial {
+    match policy.why_taken(name, port) {
+        Some(why) => never(Reason::NetHostNotListed, &why),
+        None => not_listed(name, port.unwrap_or(443)),
+    }
 }
 
 /// A refusal that no line of a profile lifts.

@@ -13,7 +13,7 @@ use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 
 use crate::network::question::{self, Answer, Question};
-use crate::network::record::{Asker, Record, never, not_listed};
+use crate::network::record::{Asker, Record, never, not_left};
 use crate::network::{Shared, lock, upstream};
 use crate::policy::address::{Place, canonical, place};
 use crate::policy::host::Name;
@@ -102,7 +102,7 @@ impl Shared {
             return Answer::Addresses(if asked.wants_addresses { vec![Ipv4Addr::LOCALHOST] } else { vec![] });
         }
         if self.policy.resolves(name).is_none() {
-            let denial = not_listed(name, 443);
+            let denial = not_left(&self.policy, name, None);
             let _ = record.resolve(asker, (name.as_str(), &asked.kind), &[], Some(&denial), "NXDOMAIN");
             return Answer::NoSuchName;
         }

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use crate::event::FileAccessKind;
 use crate::notify::Context;
-use crate::policy::grant::Access;
+use crate::policy::grant::{Access, Taken};
 use crate::policy::profile_line::{adding, quoted};
 use crate::policy::protected::is_protected;
 use crate::policy::reason::Reason;
@@ -35,6 +35,8 @@ const SHARED_FOLDERS: &[&str] = &[
 ];
 const NEVER_WRITTEN: &str = "it is a folder of the system, of all programs, or above secrets: no profile may grant \
                              writing it";
+
+const NO_NETWORK: &str = "the profile lists no host, so there is no network";
 
 /// A refusal by the broker.
 pub(super) fn denial(reason: Reason, remedy: Remedy) -> Denial {
@@ -85,6 +87,9 @@ impl Context {
                 "what `{name}` holds is run or believed later, outside the pen: a write grant around it does not reach it"
             ));
         }
+        if let Some(why) = self.taken(path, access) {
+            return Remedy::WhyNot(why);
+        }
         let wide = self.never.iter().any(|(never, _)| never.starts_with(path));
         let grant = match (access, path.parent()) {
             (Access::Write, Some(folder)) if self.may_be_written(folder) => Some(folder),
@@ -110,10 +115,23 @@ impl Context {
         let (reason, remedy) = if path.file_name().is_some_and(shells::is_shell_name) {
             let why = "a shell runs anything that its arguments say; name the program that is needed instead";
             (Reason::ExecShell, Remedy::WhyNot(why.to_owned()))
+        } else if let Some(why) = self.taken(path, Access::Execute) {
+            (Reason::ExecNotGranted, Remedy::WhyNot(why))
         } else {
             (Reason::ExecNotGranted, Remedy::Line(format!("{} = [{}]", Access::Execute.key(), shown(path))))
         };
         Denial { reason, layer: Layer::Landlock, remedy }
+    }
+
+    /// Why no line of the profile would help: it has one, and the workspace's own file takes it away.
+    fn taken(&self, path: &Path, access: Access) -> Option<String> {
+        let missed = |taken: &&Taken| taken.gives(access) && path.starts_with(&taken.grant.path);
+        self.taken.iter().find(missed).map(Taken::why)
+    }
+
+    /// Without a network.
+    pub(super) fn no_network(&self) -> Denial {
+        never(Reason::NetNone, self.no_network.as_deref().unwrap_or(NO_NETWORK))
     }
 
     /// Why a path is never granted to anyone.

@@ -13,7 +13,6 @@ use std::sync::atomic::Ordering;
 use crate::event::Backend;
 use crate::network::{self, Asker, Caller, Connected, Refused, Target, Way};
 use crate::notify::denial::never;
-use crate::notify::sockets::NO_NETWORK;
 use crate::notify::{Broker, Reply, target};
 use crate::policy::address::canonical;
 use crate::policy::reason::Reason;
@@ -116,7 +115,7 @@ impl Broker {
     /// `listen`. A socket that nobody bound would be given a port of the kernel's, open to all.
     pub(super) fn listen(&mut self, notification: &Notification) -> Reply {
         let Some(network) = self.network.clone() else {
-            return self.refuse_call(notification, libc::EACCES, &never(Reason::NetNone, NO_NETWORK));
+            return self.refuse_call(notification, libc::EACCES, &self.context.no_network());
         };
         let Some(asker) = self.asking(notification) else { return Reply::Gone };
         let nowhere = SocketAddr::new(Ipv6Addr::UNSPECIFIED.into(), 0);
@@ -201,7 +200,7 @@ impl Broker {
         if self.has_network {
             return self.unavailable(asker, asked);
         }
-        let refused = Refused { host: None, denial: never(Reason::NetNone, NO_NETWORK), errno: libc::EACCES };
+        let refused = Refused { host: None, denial: self.context.no_network(), errno: libc::EACCES };
         self.refuse_address(asker, asked, &refused)
     }
 

@@ -54,6 +54,7 @@ use crate::notify::judge::{Readable, Surveyed};
 use crate::notify::processes::Population;
 use crate::notify::target::Targets;
 use crate::notify::unix::Sockets;
+use crate::policy::grant::Taken;
 use crate::sandbox::rules::Rules;
 use crate::sys::path::{self, Inode};
 use crate::sys::seccomp::{Answer, Notification};
@@ -95,6 +96,10 @@ pub struct Context {
     pub never: Vec<(PathBuf, String)>,
     /// Protected names that the profile gave up.
     pub unprotected: Vec<String>,
+    /// Grants that the workspace's own file takes away, by their real paths.
+    pub taken: Vec<Taken>,
+    /// Why there is no network, when the profile has one.
+    pub no_network: Option<String>,
 }
 
 /// One run's broker. Lives on its own thread.

@@ -23,8 +23,6 @@ const CACHES: &[&[u8]] = &[
     b"/run/avahi-daemon/socket",
 ];
 
-pub(super) const NO_NETWORK: &str = "the profile lists no host, so there is no network";
-
 /// An address of the caller's, copied once.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Address {
@@ -53,7 +51,7 @@ impl Broker {
             // The kernel's own answer.
             Address::Short => Reply::errno(libc::EINVAL),
             Address::Netlink(_) | Address::Unspecified | Address::Other(_) => {
-                self.refuse_call(notification, libc::EACCES, &never(Reason::NetNone, NO_NETWORK))
+                self.refuse_call(notification, libc::EACCES, &self.context.no_network())
             }
         }
     }
@@ -70,7 +68,7 @@ impl Broker {
             Address::Internet(address) => self.bind_internet(notification, address),
             Address::Short => Reply::errno(libc::EINVAL),
             Address::Unspecified | Address::Other(_) => {
-                self.refuse_call(notification, libc::EACCES, &never(Reason::NetNone, NO_NETWORK))
+                self.refuse_call(notification, libc::EACCES, &self.context.no_network())
             }
         }
     }
@@ -86,7 +84,7 @@ impl Broker {
     /// Sends that would connect.
     pub(super) fn refuse_fast_open(&mut self, notification: &Notification) -> Reply {
         if !self.has_network {
-            return self.refuse_call(notification, libc::EACCES, &never(Reason::NetNone, NO_NETWORK));
+            return self.refuse_call(notification, libc::EACCES, &self.context.no_network());
         }
         let why = "the address lies in memory that the server can change; connect is judged";
         self.refuse_call(notification, libc::EACCES, &never(Reason::NetFastOpen, why))

@@ -60,6 +60,36 @@ pub struct Grant {
     pub origin: Origin,
 }
 
+/// A grant of the profile's that the workspace's own file takes away.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Taken {
+    /// Of what kind.
+    pub access: Access,
+    /// The grant.
+    pub grant: Grant,
+    /// The line that takes it away.
+    pub by: Origin,
+}
+
+impl Taken {
+    /// Whether it would give such access: what is writable or executable is readable too.
+    pub fn gives(&self, access: Access) -> bool {
+        self.access == access || access == Access::Read
+    }
+
+    /// Why a line of the profile would not help.
+    pub fn why(&self) -> String {
+        taken_away(&self.grant.origin, &self.by)
+    }
+}
+
+/// What is said of a grant that a workspace's file takes away.
+pub fn taken_away(given: &Origin, by: &Origin) -> String {
+    format!(
+        "the profile grants it ({given}), and the workspace's own file takes it away ({by}): no line of a profile gives it back"
+    )
+}
+
 /// What a grant allows. Writable is never executable.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]

@@ -10,7 +10,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use crate::policy::address::{Place, canonical, place};
-use crate::policy::grant::Origin;
+use crate::policy::grant::{Origin, taken_away};
 use crate::policy::host::{Host, Name, Pattern};
 use crate::policy::tools::{Period, Rate};
 
@@ -31,6 +31,18 @@ pub struct Network {
     pub rate: Option<Rate>,
     /// A connection on which nothing moves for so long is closed; `None`: never.
     pub idle_timeout: Option<Duration>,
+    /// Hosts of the profile that the workspace's own file takes away. They allow nothing, and explain why.
+    #[serde(skip)]
+    pub taken: Vec<TakenHost>,
+}
+
+/// An entry of `network.allow` that the workspace's own file takes away.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TakenHost {
+    /// The entry.
+    pub grant: HostGrant,
+    /// The line that takes it away.
+    pub by: Origin,
 }
 
 /// One entry of `network.allow`.
@@ -125,6 +137,7 @@ impl Default for Network {
             connections: CONNECTIONS,
             rate: Some(RATE),
             idle_timeout: Some(IDLE_TIMEOUT),
+            taken: Vec::new(),
         }
     }
 }
@@ -151,6 +164,21 @@ impl Network {
         ports.sort_unstable();
         ports.dedup();
         ports
+    }
+
+    /// Why a line of the profile would not help, when the workspace's own file is what a name is missed by.
+    /// `None` for the port: any.
+    pub fn why_taken(&self, name: &Name, port: Option<u16>) -> Option<String> {
+        let is_it = |taken: &&TakenHost| {
+            taken.grant.host.covers(name) && port.is_none_or(|port| port == taken.grant.port)
+        };
+        self.taken.iter().find(is_it).map(|taken| taken_away(&taken.grant.origin, &taken.by))
+    }
+
+    /// Why there is no network at all, when it is the workspace's own file that leaves none.
+    pub fn why_none(&self) -> Option<String> {
+        let taken = self.taken.first().filter(|_| self.is_empty())?;
+        Some(format!("the workspace's own file leaves none of the profile's hosts ({})", taken.by))
     }
 
     fn entries(&self, name: &Name) -> impl Iterator<Item = &HostGrant> {

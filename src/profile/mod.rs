@@ -52,7 +52,7 @@ use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
 use crate::policy::directories::Directories;
-use crate::policy::grant::{Access, Origin};
+use crate::policy::grant::{Access, Origin, Taken};
 use crate::policy::network::Network;
 use crate::policy::{Environment, EnvironmentRules, Filesystem, Home, Identity, Policy, Process};
 use crate::profile::compose::Composed;
@@ -109,6 +109,9 @@ pub struct Resolved {
     pub repository: Option<Repository>,
     /// The lock of this profile, when there is one.
     pub lock: Option<lock::State>,
+    /// Grants that the workspace's own file takes away.
+    #[serde(skip)]
+    pub taken: Vec<Taken>,
 }
 
 /// Resolves a profile.
@@ -218,6 +221,8 @@ fn narrowed(members: Vec<Member>, request: &Request, context: &Context) -> Resul
     members.push(Member { source: found.source.clone(), layer: found.layer.clone(), below });
     let mut less = compile(&members, request, context, Some(&found))?;
     refuse(found.widenings(&difference::between(&own, &less), own.lock.is_some()))?;
+    less.taken = found.taken(&own.policy, &less.policy);
+    less.policy.network.taken = found.taken_hosts(&own.policy.network, &less.policy.network);
     less.policy.profile = own.policy.profile;
     less.files = own.files;
     less.lock = own.lock;
@@ -263,6 +268,7 @@ fn compile(
         lines: composed.lines,
         repository: None,
         lock: None,
+        taken: Vec::new(),
     })
 }
 

@@ -15,10 +15,10 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 use toml::de::DeTable;
 
-use crate::policy::Environment;
-use crate::policy::grant::{Access, Grant, Origin, Stated};
-use crate::policy::network::Network;
+use crate::policy::grant::{Access, Grant, Origin, Stated, Taken};
+use crate::policy::network::{HostGrant, Network, TakenHost};
 use crate::policy::tools::{ToolPattern, Tools};
+use crate::policy::{Environment, Policy};
 use crate::profile::context::Context;
 use crate::profile::difference::{Difference, Direction};
 use crate::profile::grants::Grants;
@@ -224,6 +224,37 @@ impl Found {
         listed.entries(Access::Execute, &self.lists.layer.execute, variables, context);
         grants.problems.append(&mut listed.problems);
         Narrowing { found: self, places: &places, workspace: &workspace }.apply(grants, listed);
+    }
+
+    /// Grants of the profile's that are not left, each with the line that takes it away.
+    pub(super) fn taken(&self, own: &Policy, less: &Policy) -> Vec<Taken> {
+        let of = |policy: &Policy, access: Access| match access {
+            Access::Read => policy.filesystem.read.clone(),
+            Access::Write => policy.filesystem.write.clone(),
+            Access::Execute => policy.process.execute.clone(),
+        };
+        let mut taken = Vec::new();
+        for access in [Access::Read, Access::Write, Access::Execute] {
+            let own_line = self.lists.at.get(access.key());
+            // A list for reading takes away writing as well.
+            let other = self.lists.at.get("filesystem.read").filter(|_| access == Access::Write);
+            let Some(by) = own_line.or(other) else { continue };
+            let left = of(less, access);
+            let gone =
+                of(own, access).into_iter().filter(|grant| left.iter().all(|left| left.path != grant.path));
+            taken.extend(gone.map(|grant| Taken { access, grant, by: by.clone() }));
+        }
+        taken
+    }
+
+    /// The same, of hosts.
+    pub(super) fn taken_hosts(&self, own: &Network, less: &Network) -> Vec<TakenHost> {
+        let Some(by) = self.lists.at.get("network.allow") else { return Vec::new() };
+        let is_left = |grant: &HostGrant| {
+            less.allow.iter().any(|left| (&left.host, left.port) == (&grant.host, grant.port))
+        };
+        let gone = own.allow.iter().filter(|grant| !is_left(grant));
+        gone.map(|grant| TakenHost { grant: grant.clone(), by: by.clone() }).collect()
     }
 
     /// What the file would widen, as problems; none when the user approved it.

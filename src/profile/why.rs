@@ -11,8 +11,9 @@ use serde::Serialize;
 
 use crate::policy::Policy;
 use crate::policy::address::{Place, place};
-use crate::policy::grant::{Access, Grant, Origin};
+use crate::policy::grant::{Access, Grant, Origin, Taken};
 use crate::policy::host::{self, Host};
+use crate::policy::network::Network;
 use crate::policy::profile_line::{adding, quoted};
 use crate::policy::protected::{depth, is_protected};
 use crate::policy::reason::Reason;
@@ -221,12 +222,14 @@ impl<'q> Query<'q> {
         let path = self.place.path.display();
         let never = refusals.of(self.access, self.place);
         let shell = self.access == Access::Execute && self.place.path.file_name().is_some_and(is_shell_name);
-        let remedy = match never.first() {
-            Some(never) => Remedy::WhyNot(format!("no profile can grant it: {}", never.what)),
-            None if shell => {
+        let taken = self.taken().filter(|_| never.is_empty());
+        let remedy = match (never.first(), taken) {
+            (Some(never), _) => Remedy::WhyNot(format!("no profile can grant it: {}", never.what)),
+            (None, Some(taken)) => Remedy::WhyNot(taken.why()),
+            (None, None) if shell => {
                 Remedy::WhyNot("a shell runs any text that it is given; name the program it is for".into())
             }
-            None => Remedy::Line(adding(self.access.key(), &self.place.path.to_string_lossy())),
+            (None, None) => Remedy::Line(adding(self.access.key(), &self.place.path.to_string_lossy())),
         };
         let (reason, line, because) = match self.access {
             Access::Read if never.is_empty() => {
@@ -245,7 +248,23 @@ impl<'q> Query<'q> {
                 None => (Reason::FsWriteNotGranted, None, format!("no grant reaches {path}")),
             },
         };
+        let (line, because) = match taken {
+            Some(taken) => {
+                let because = format!("{} is granted, and taken away again", taken.grant.path.display());
+                (Some(taken.by.clone()), because)
+            }
+            None => (line, because),
+        };
         Answer::deny(reason, Layer::Landlock, remedy, line, because)
+    }
+
+    /// The grant of the profile's that the workspace's own file takes away, when it would give this.
+    fn taken(&self) -> Option<&'q Taken> {
+        let reaches = |taken: &&Taken| {
+            let place = self.paths.places.find(&taken.grant.path).ok();
+            taken.gives(self.access) && place.is_some_and(|place| place.distance(self.place).is_some())
+        };
+        self.paths.resolved.taken.iter().find(reaches)
     }
 }
 
@@ -320,7 +339,8 @@ pub fn host(resolved: &Resolved, asked: &str) -> Result<Answer, Error> {
     };
     if network.is_empty() {
         let because = format!("{asked}: the profile has no network");
-        return Ok(Answer::deny(Reason::NetNone, Layer::Network, allowing(&host, port), None, because));
+        let remedy = allowing(network, &host, port);
+        return Ok(Answer::deny(Reason::NetNone, Layer::Network, remedy, None, because));
     }
     let granted = match &host {
         Host::Name(name) if name.as_str() == "localhost" => {
@@ -355,11 +375,16 @@ pub fn host(resolved: &Resolved, asked: &str) -> Result<Answer, Error> {
             (Reason::NetAddressNotResolved, format!("{address} is not listed, and no name was looked up"))
         }
     };
-    Ok(Answer::deny(reason, Layer::Network, allowing(&host, port), None, because))
+    Ok(Answer::deny(reason, Layer::Network, allowing(network, &host, port), None, because))
 }
 
 /// The line that would allow a host, if a profile may have it.
-fn allowing(host: &Host, port: u16) -> Remedy {
+fn allowing(network: &Network, host: &Host, port: u16) -> Remedy {
+    if let Host::Name(name) = host
+        && let Some(why) = network.why_taken(name, Some(port))
+    {
+        return Remedy::WhyNot(why);
+    }
     let own = match host {
         Host::Name(name) => name.is_localhost(),
         Host::Address(address) => match place(*address) {

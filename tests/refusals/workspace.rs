@@ -65,6 +65,16 @@ fn a_repository_that_widens_is_refused_and_one_that_narrows_is_on_record() {
     says(&ground, &format!("[filesystem]\nwrite = [{:?}]\n", ground.text("workspace/sub")));
     let finished = launch::start(launch::run(&ground, &profile, &marking(&ground))).finish();
     assert!(!ground.path("workspace/started").exists(), "{finished:?}");
+    // And the log names the file that says so: a line of the profile would not help.
+    let mut query = launch::caponier(&ground);
+    query.args(["audit", "query", "--jsonl", "--denied", "--audit-dir", &ground.text("audit")]);
+    query.args(["--path", &ground.text("workspace/started")]);
+    let text = String::from_utf8(launch::start(query).finish().stdout).expect("UTF-8");
+    let event: serde_json::Value =
+        serde_json::from_str(text.lines().last().expect("a refusal")).expect("JSON");
+    let why = event["why_not"].as_str().unwrap_or_default();
+    assert!(why.contains("/workspace/.caponier.toml:3:9") && why.contains("profile.toml:3"), "{event}");
+    assert!(event["remedy"].is_null(), "{event}");
 }
 
 #[test]

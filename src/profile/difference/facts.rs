@@ -110,7 +110,8 @@ impl List<'_> {
     }
 
     fn network(&mut self, network: &Network) {
-        let Network { allow, local, listen, unix, connections, rate, idle_timeout } = network;
+        // What was taken away allows nothing.
+        let Network { allow, local, listen, unix, connections, rate, idle_timeout, taken: _ } = network;
         for grant in allow {
             let private = if grant.private { " (private)" } else { "" };
             let value = format!("{}{private}", quoted(&format!("{}:{}", grant.host, grant.port)));

@@ -68,6 +68,33 @@ fn a_list_of_paths_says_what_is_left_in_the_workspace() {
     assert_eq!(nothing.repository.unwrap().file, user.at("work/.caponier.toml"));
 }
 
+/// A line of the profile would change nothing: the one that took it away is named, and the one that gave it.
+#[test]
+fn what_is_taken_away_is_explained_by_the_line_that_took_it() {
+    let user = project();
+    let profile = format!("{WHOLE}[network]\nallow = [\"a.example:443\", \"b.example:8443\"]\n");
+    let file = "[filesystem]\nwrite = [\"${workspace}/docs\"]\n[network]\nallow = [\"a.example:443\"]\n";
+    let left = with(&user, &profile, file).unwrap();
+    let asked = |access, path: &str| why::path(&left, &user.context, access, &user.at(path)).unwrap();
+    let why_not = |answer: &why::Answer| {
+        let remedy = &answer.denial.as_ref().unwrap().remedy;
+        assert_eq!(remedy.line(), None, "{answer:?}");
+        remedy.why_not().unwrap().to_owned()
+    };
+    let source = asked(Access::Write, "work/src/x");
+    let why = why_not(&source);
+    assert!(why.contains("work/.caponier.toml:3:9") && why.contains("p.toml:4:"), "{why}");
+    assert_eq!(source.line.unwrap().line, 3, "the deciding line is the workspace's");
+    // What nobody gave is as before.
+    assert!(asked(Access::Read, "elsewhere").denial.unwrap().remedy.line().is_some());
+    assert!(asked(Access::Write, "lib/x").denial.unwrap().remedy.line().is_some());
+    let host = why::host(&left, "b.example:8443").unwrap();
+    assert!(why_not(&host).contains("work/.caponier.toml:5:9"), "{host:?}");
+    assert!(why::host(&left, "b.example:443").unwrap().denial.unwrap().remedy.line().is_some());
+    let none = with(&user, &profile, "[network]\nallow = []\n").unwrap();
+    assert!(none.policy.network.why_none().unwrap().contains("work/.caponier.toml:3:9"));
+}
+
 #[test]
 fn flags_and_arguments_are_narrowed_as_well() {
     let mut user = project();
