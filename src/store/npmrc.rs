@@ -156,15 +156,14 @@ pub(crate) fn known_to_all(
             settings.set(&format!("npm_config_{}", key.replace('-', "_")), &value.to_string());
         }
     }
-    for (name, file) in [
-        ("npm_config_cafile", said.text("cafile")),
-        ("NODE_EXTRA_CA_CERTS", variable(environment, "NODE_EXTRA_CA_CERTS")),
-    ] {
-        if let Some(file) = file {
-            let copy =
-                settings.copy(Path::new(file), folder, &format!("{}.pem", name.to_ascii_lowercase()))?;
-            settings.set(name, &shown(&copy)?);
-        }
+    if let Some(cafile) = said.text("cafile") {
+        let copy = settings.copy(Path::new(cafile), folder, "cafile.pem")?;
+        settings.set("npm_config_cafile", &shown(&copy)?);
+    }
+    // node itself only warns where it is missing.
+    let extra = variable(environment, "NODE_EXTRA_CA_CERTS");
+    if let Some(Ok(copy)) = extra.map(|extra| settings.copy(Path::new(extra), folder, "node-ca.pem")) {
+        settings.set("NODE_EXTRA_CA_CERTS", &shown(&copy)?);
     }
     for kind in ["userconfig", "globalconfig"] {
         let text = said.text(kind).and_then(|path| read(Path::new(path)).ok()).unwrap_or_default();

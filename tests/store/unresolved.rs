@@ -248,6 +248,15 @@ fn what_cannot_be_is_refused_and_taught() {
         assert!(finished.stderr.contains(said), "{options:?}: {}", finished.stderr);
         assert!(finished.stdout.is_empty());
     }
+    let bunx = scene.at("work/bunx");
+    fs::copy("/bin/true", &bunx).unwrap();
+    let finished = launch::start(scene.run_words(AS_IT_IS, &[bunx.into(), "a".into()])).finish();
+    assert_eq!(finished.code(), Some(126), "{}", finished.stderr);
+    assert!(
+        finished.stderr.contains("not bunx") && finished.stderr.contains("leave it out"),
+        "{}",
+        finished.stderr
+    );
     assert!(!scene.data().join("caches").exists());
     let checked = scene.caponier(&["profile", "check", "own"]);
     let report = format!("{}{}", String::from_utf8_lossy(&checked.stdout), checked.stderr);

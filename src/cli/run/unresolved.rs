@@ -15,7 +15,7 @@ use crate::policy::{Environment, Policy};
 use crate::profile::UNRESOLVED;
 use crate::profile::packages::for_package;
 use crate::profile::problem::{Code, Warning};
-use crate::sandbox::command::Command;
+use crate::sandbox::command::{Command, Launcher};
 use crate::store;
 use crate::store::install::Around;
 use crate::store::unresolved::{Cache, Filling, Line, Told, look, offline, online};
@@ -43,7 +43,13 @@ pub(super) fn line(args: &RunArgs, command: &mut Command) -> Result<Option<Line>
     let Some(line) = Line::read(launcher, &args.command) else {
         let message =
             format!("--no-resolve runs npx (npm exec) and uvx (uv tool run), not {}", launcher.name());
-        return Err(Refused::new(exit::NOT_EXECUTABLE, message, Some(launcher.help())));
+        let help = match launcher {
+            Launcher::Docker => launcher.help(),
+            _ => {
+                "leave it out: the package is then installed once and locked, and started without the launcher"
+            }
+        };
+        return Err(Refused::new(exit::NOT_EXECUTABLE, message, Some(help)));
     };
     command.launched = line.launched;
     Ok(Some(line))
