@@ -491,6 +491,18 @@ mod tests {
             ("uv tool run -q a b", "pypi:a | b"),
             ("uv --quiet tool run a", "pypi:a | "),
             ("pipx run --spec a==1 b c", "pypi:a==1 runs b | c"),
+            ("pipx run a --flag", "pypi:a | --flag"),
+            ("bunx -p @a/b tool x", "npm:@a/b runs tool | x"),
+            ("bunx --package=@a/b@1.0.0 tool", "npm:@a/b@1.0.0 runs tool | "),
+            ("npx --package=a -- tool -y", "npm:a runs tool | -y"),
+            ("npx --cache /c -y a@latest", "npm:a | "),
+            ("pnpm --package=a dlx tool", "npm:a runs tool | "),
+            ("yarn dlx -p a tool", "npm:a runs tool | "),
+            ("uvx a@latest", "pypi:a | "),
+            ("uvx a[x,y]>=1 b", "pypi:a >=1 with a[x,y] | b"),
+            ("uvx --with b[x,y]>=1,<2,c a", "pypi:a with b[x,y]>=1,<2 with c | "),
+            ("uvx --cache-dir /c --no-cache --refresh a", "pypi:a | "),
+            ("uv --color never tool run a", "pypi:a | "),
         ] {
             assert_eq!(told(line), expected, "{line}");
         }
@@ -529,6 +541,20 @@ mod tests {
             "uvx --from ./x a",
             "uvx --python pypy a",
             "pipx run https://h/x.py",
+            "pipx run server.py",
+            "pipx run --spec a --pip-args=x b",
+            "uvx --from ./server.py a",
+            "uvx server.py",
+            "uvx --extra-index-url https://i/ a",
+            "uvx --index https://i/ a",
+            "uvx --find-links /w a",
+            "uvx --offline a",
+            "uvx --env-file .env a",
+            "uvx --directory /x a",
+            "uvx --python /usr/bin/python3 a",
+            "npx --offline a",
+            "npx --no a",
+            "pnpm dlx -c ls",
             "bunx --bun a",
             "uvx --from a; b",
             "npx --package=--registry=x a",
@@ -536,6 +562,14 @@ mod tests {
             let error = read(line).expect_err(line);
             assert!(!error.to_string().is_empty() && !error.help().is_empty());
         }
+    }
+
+    #[test]
+    fn what_fetches_nothing_says_so() {
+        let asked = read("uvx --refresh --upgrade a").unwrap().unwrap();
+        assert_eq!(asked.notes.len(), 2);
+        assert!(asked.notes[0].starts_with("--refresh fetches nothing"), "{:?}", asked.notes);
+        assert!(read("uvx --no-cache a").unwrap().unwrap().notes.is_empty());
     }
 
     #[test]

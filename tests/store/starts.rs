@@ -117,6 +117,38 @@ fn a_package_that_was_added_is_what_a_launcher_line_starts() {
     assert!(scene.trees("server-filesystem").is_empty());
 }
 
+/// Every form of a line for the same package is the same tree; none of them fetches anything.
+#[test]
+fn every_launcher_starts_what_is_in_the_store() {
+    let scene = Scene::with_filesystem();
+    let folder = scene.work();
+    for launcher in [
+        "npx -y @",
+        "npx --yes @@latest",
+        "npx -y -p @ mcp-server-filesystem",
+        "npx -y --package=@ -- mcp-server-filesystem",
+        "npm exec --yes -- @",
+        "npm x --package=@ -- mcp-server-filesystem",
+        "bunx @",
+        "bunx -p @ mcp-server-filesystem",
+        "bun x @@2026.8.31",
+        "pnpm dlx @",
+        "pnpm --silent --package=@ dlx mcp-server-filesystem",
+        "pnpx @",
+        "yarn dlx -q -p @ mcp-server-filesystem",
+    ] {
+        let line = format!("{} {folder}", launcher.replacen('@', FILESYSTEM, 1));
+        let mut command = scene.run(&line);
+        command.env("npm_config_registry", "http://127.0.0.1:9/");
+        let mut session = Session::start(command);
+        let note = session.call("read_text_file", &json!({"path": scene.at("work/note.txt")}));
+        assert!(note.to_string().contains("a note"), "{line}: {note}");
+        session.end();
+    }
+    assert_eq!(scene.trees("server-filesystem").len(), 1);
+    assert_eq!(programs(&scene, "server-filesystem"), ["node"]);
+}
+
 #[test]
 fn two_first_starts_at_once_install_once() {
     let scene = Scene::set();

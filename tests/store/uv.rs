@@ -3,6 +3,7 @@
 
 use std::ffi::OsString;
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
@@ -193,6 +194,24 @@ fn packages_on_the_line_are_run_from_the_store() {
 }
 
 #[test]
+fn what_goes_with_a_package_is_installed_with_it() {
+    let scene = Scene::set();
+    let line = "uvx --with tzdata>=2024.1,python-dotenv[cli]>=1,<2 mcp-server-time==2026.10.19";
+    let mut session = Session::start(scene.run(line));
+    assert_eq!(session.tools(), ["get_current_time", "convert_time"]);
+    session.end();
+    let lib = scene.trees("mcp-server-time").remove(0).join("tree/lib");
+    let site = fs::read_dir(lib).unwrap().next().unwrap().unwrap().path().join("site-packages");
+    for package in ["tzdata", "dotenv", "click", "mcp_server_time"] {
+        assert!(site.join(package).is_dir(), "{package}");
+    }
+    let again = "uv run --with mcp-server-time==2026.10.19 --with tzdata>=2024.1 --with python-dotenv[cli]>=1,<2 \
+                 mcp-server-time";
+    Session::start(without_network(&scene, again)).end();
+    assert_eq!(scene.trees("mcp-server-time").len(), 1);
+}
+
+#[test]
 fn a_project_is_run_in_the_environment_that_uv_made() {
     let scene = Scene::set();
     let folder = project(&scene);
@@ -230,7 +249,8 @@ fn a_project_is_run_in_the_environment_that_uv_made() {
         assert_eq!(said["prefix"], venv.to_str().unwrap(), "{line}");
         session.end();
     }
-    only_python(&scene, "weather");
+    // The program itself, started by the environment's python.
+    assert_eq!(programs(&scene, "weather"), ["weather"]);
     let programs = fs::read_dir(venv.join("bin")).unwrap().count();
 
     // What is said of options, and of what no longer fits; both are started.
@@ -344,6 +364,14 @@ fn a_script_gets_the_packages_that_it_names() {
         "{}",
         staged.stderr
     );
+
+    // Named itself, with the line that has uv run it.
+    put(&script, &format!("#!/usr/bin/env -S uv run --script\n{}", head(">=3.10")));
+    fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).unwrap();
+    let mut third = Session::start(without_network(&scene, "./weather.py --units metric"));
+    assert_eq!(forecast(&mut third)["arguments"], json!(["--units", "metric"]));
+    third.end();
+    only_python(&scene, "weather");
 
     // A Python that it does not run with, whatever is in the store; and what cannot be taken over.
     for (text, status, told) in [

@@ -1,7 +1,9 @@
 //! `run -- uv run …`: from packages on the line, a script that names its own, or a project's environment to the words that
 //! start it; uv itself is started for none of them.
 
+use std::ffi::OsString;
 use std::fs;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use crate::cli::diagnostic::{self, escape};
@@ -19,7 +21,8 @@ use crate::store::{asked, python, uv_options};
 
 /// Finds out which of the three it is; what is not `uv run` is read as another launcher's line.
 pub(super) fn managed(args: &RunArgs, around: &Surroundings) -> Result<Option<Managed>, Refused> {
-    let run = uv_run::read(&args.command).map_err(|error| not_understood(&error))?;
+    let line = shebang(&args.command, &around.cwd);
+    let run = uv_run::read(line.as_ref().unwrap_or(&args.command)).map_err(|error| not_understood(&error))?;
     let Some(run) = &run else { return managed::managed(args, around) };
     let cwd = match &run.directory {
         Some(directory) => Some(entered(&around.cwd.join(directory))?),
@@ -28,6 +31,20 @@ pub(super) fn managed(args: &RunArgs, around: &Surroundings) -> Result<Option<Ma
     let here = Line { run, args, around, cwd: cwd.as_deref().unwrap_or(&around.cwd) };
     let found = here.managed()?;
     Ok(Some(Managed { cwd, ..found }))
+}
+
+/// `./server.py` whose first line is `#!/usr/bin/env -S uv run --script`: the words that `env(1)` would make of it.
+fn shebang(words: &[OsString], cwd: &Path) -> Option<Vec<OsString>> {
+    let script = words.first().filter(|word| word.as_encoded_bytes().contains(&b'/'))?;
+    let mut start = [0; 256];
+    let read = fs::File::open(cwd.join(script)).and_then(|mut file| file.read(&mut start)).ok()?;
+    let line = std::str::from_utf8(start[..read].split(|byte| *byte == b'\n').next()?).ok()?;
+    // With a quote or a variable in it `env` makes something else of the line.
+    let mut parts =
+        line.strip_prefix("#!").filter(|line| !line.contains(['\'', '"', '\\', '$']))?.split_whitespace();
+    let by_env =
+        Path::new(parts.next()?).ends_with("env") && parts.next()? == "-S" && parts.clone().next()? == "uv";
+    by_env.then(|| parts.map(OsString::from).chain(words.iter().cloned()).collect())
 }
 
 /// A folder by the kernel's name for it, as whoever changes to it would see it.
@@ -160,7 +177,7 @@ impl Line<'_> {
         Ok(Managed { words, name, held: None, cwd: None, venv: Some(venv), project: Some(root) })
     }
 
-    fn by_python(&self, python: &Path) -> Result<Vec<std::ffi::OsString>, Refused> {
+    fn by_python(&self, python: &Path) -> Result<Vec<OsString>, Refused> {
         let mut words = by_python(python, self.run, self.cwd).map_err(|error| wrong(&error))?;
         words.extend(self.run.arguments.iter().cloned());
         Ok(words)
