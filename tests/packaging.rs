@@ -276,9 +276,14 @@ fn the_man_pages_are_read(folder: &Path) {
         assert!(text.contains(name), "{page}:\n{text}");
     }
     let text = read("caponier-run.1.gz");
-    for word in
-        ["--profile", "--pass-env", "Examples:", "Exit status:", "127", "caponier run --profile filesystem"]
-    {
+    for word in [
+        "--profile",
+        "--pass-env",
+        "\nEXAMPLES\n",
+        "\nEXIT STATUS\n",
+        "127",
+        "caponier run --profile filesystem",
+    ] {
         assert!(text.contains(word), "no {word:?} in\n{text}");
     }
 }

@@ -49,8 +49,31 @@ fn page(name: &str, command: Command) -> io::Result<Vec<u8>> {
     let mut page = Vec::new();
     let source = format!("caponier {}", env!("CARGO_PKG_VERSION"));
     let title = name.to_uppercase();
+    let lesson = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+    // It would stand under the heading EXTRA.
+    let command = command.after_help(None::<&str>);
     clap_mangen::Man::new(command).title(title).source(source).manual("caponier").render(&mut page)?;
+    page.extend(sections(&lesson).into_bytes());
     Ok(page)
+}
+
+/// `Examples:` and what follows as a section of a page, its lines as they are (man(7)); and so for each heading.
+fn sections(lesson: &str) -> String {
+    let mut roff = String::new();
+    for line in lesson.lines() {
+        let heading = line.strip_suffix(':').filter(|heading| !heading.starts_with(' '));
+        if let Some(heading) = heading {
+            let end = if roff.is_empty() { "" } else { ".fi\n" };
+            roff.push_str(&format!("{end}.SH {}\n.nf\n", heading.to_uppercase()));
+        } else if !line.is_empty() {
+            // `\&`: no line is a request, whatever it begins with.
+            roff.push_str(&format!("\\&{}\n", line.replace('\\', "\\e").replace('-', "\\-")));
+        }
+    }
+    if !roff.is_empty() {
+        roff.push_str(".fi\n");
+    }
+    roff
 }
 
 /// The texts as the crates bring them; a crate without one is named with where it comes from.
