@@ -237,7 +237,9 @@ fn a_line_for_a_shipped_profile_goes_into_a_file_of_ones_own() {
     let explained = say(&ground, &["audit", "explain", &id]);
     let text = String::from_utf8(explained.stdout).unwrap();
     let file = ground.path("user/config/caponier/profiles/base.toml");
-    let mut lines = text.lines().skip_while(|line| !line.contains(&format!("in {};", file.display())));
+    let mut lines = text.lines().skip_while(|line| {
+        !line.contains(&format!("in {}, for every server under this profile;", file.display()))
+    });
     assert!(lines.next().is_some(), "{text}");
     let profile: Vec<&str> = lines.take(3).map(str::trim).collect();
     assert_eq!(profile[..2], ["version = 1", "extends = [\"base\"]"], "{text}");

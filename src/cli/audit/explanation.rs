@@ -181,7 +181,7 @@ impl<'a> Explanation<'a> {
         }
         // The profile of a runtime is many servers': one of this server's own is made of it.
         let (name, how) = match profile.name.contains('/') {
-            false => (&*profile.name, String::new()),
+            false => (&*profile.name, ", for every server under this profile".to_owned()),
             true => {
                 let server = self.overview.text("server");
                 (server, format!(", and --profile {server} on the server's command line"))
