@@ -212,6 +212,9 @@ fn csv_is_read_back_and_no_cell_is_a_formula() {
             .iter()
             .map(|text| json!({"event": "call.start", "call": 1, "tool": text, "method": text, "odd": text})),
     );
+    // What two kinds of events have has no column, and is not lost.
+    let prompt = json!({"event": "tool.defined", "kind": "prompt", "tool": null, "name": "walls", "sha256": "ab", "findings": []});
+    events.insert(0, prompt);
     let seen = read("csv", &made(Box::new(Csv), "=server", &events));
     let header: Vec<&str> =
         seen["header"].as_array().unwrap().iter().map(|name| name.as_str().unwrap()).collect();
@@ -231,6 +234,10 @@ fn csv_is_read_back_and_no_cell_is_a_formula() {
         }
         assert_eq!(cells[at("server")], "'=server");
     }
+    assert_eq!(
+        serde_json::from_str::<Value>(rows[0][at("more")].as_str().unwrap()).unwrap(),
+        json!({"kind": "prompt", "name": "walls", "sha256": "ab", "findings": []})
+    );
     for (row, text) in rows[events.len() - formulas.len()..].iter().zip(formulas) {
         let cell = row[at("tool")].as_str().unwrap();
         let is_text = text.starts_with('a');
