@@ -194,7 +194,14 @@ fn two_first_starts_at_once_do_not_break_each_other() {
         [start(), start()].map(|session| session.join().unwrap()).into()
     });
     let waited = ended.iter().filter(|finished| finished.stderr.contains("waiting for another start"));
-    assert_eq!(waited.count(), 1, "{ended:#?}");
+    assert!(waited.count() <= 1, "{ended:#?}");
+    // One of them filled the cache, with the registry in reach; the other one found it filled, however late it came.
+    let starts = scene.events("server-memory", "session.start");
+    let reached: Vec<_> = starts.iter().map(|start| start["enforced"]["net"].as_str().unwrap()).collect();
+    assert!(
+        reached.len() == 2 && reached.contains(&"allow-list") && reached.contains(&"none"),
+        "{reached:?}"
+    );
 }
 
 #[test]
