@@ -130,7 +130,7 @@ built_with() {
     tar --version | head -n 1
     gzip --version | head -n 1
     xz --version | head -n 1
-    for file in crt1.o crti.o libc.a libgcc.a libgcc_eh.a; do
+    for file in rcrt1.o crti.o crtbeginS.o crtendS.o crtn.o libc.a libm.a libgcc.a libgcc_eh.a; do
         (cd -- "$(dirname -- "$(cc -print-file-name=$file)")" && sha256sum "$file")
     done
 }

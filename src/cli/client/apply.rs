@@ -264,7 +264,7 @@ impl Work<'_> {
             if self.action == Action::Wrap {
                 writeln!(
                     out,
-                    "What happened then: caponier audit query. To undo this: caponier client unwrap --yes"
+                    "To see what they do: caponier audit query. To undo this: caponier client unwrap --yes"
                 )?;
             }
         }
