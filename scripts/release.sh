@@ -43,7 +43,7 @@ while [ $# -gt 0 ]; do
 done
 if [ -n "$program" ] && [ -z "$pages" ] || [ -z "$program" ] && [ -n "$pages" ]; then usage 64 >&2; fi
 output=${output:-target/release-files}
-version=$(sed -n 's/^version = "\(.*\)"$/\1/p' Cargo.toml | head -n 1)
+version=$(sed -n 's/^version = "\(.*\)"$/\1/p' Cargo.toml | sed -n 1p)
 [ -n "$version" ] || die "Cargo.toml has no version"
 epoch=${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct 2>/dev/null)} || die "no SOURCE_DATE_EPOCH, and no commit to take it from"
 export SOURCE_DATE_EPOCH=$epoch
@@ -86,7 +86,7 @@ $changes"
     cargo build --locked --target-dir "$built" --example packaging-pages
     program=$built/$TARGET/release/caponier pages=$built/debug/examples/packaging-pages
 
-    ! readelf --program-headers "$program" | grep -q INTERP || die "$program is not static"
+    ! readelf --program-headers "$program" | grep INTERP >/dev/null || die "$program is not static"
     for path in "${paths[@]}"; do
         ! grep -qF -e "$path/" "$program" || die "$program names a folder of this machine: $path"
     done
@@ -118,18 +118,18 @@ END
     done
 }
 
-# All that the bytes depend on. (The linker comes with rustc.)
+# All that the bytes depend on. (The linker comes with rustc. No `head`: who writes to it is killed where it has seen enough.)
 built_with() {
     local file
     printf 'commit %s\n' "$(git rev-parse HEAD)"
     rustc --version
     cargo --version
-    cc --version | head -n 1
-    strip --version | head -n 1
-    dpkg-deb --version | head -n 1
-    tar --version | head -n 1
-    gzip --version | head -n 1
-    xz --version | head -n 1
+    cc --version | sed -n 1p
+    strip --version | sed -n 1p
+    dpkg-deb --version | sed -n 1p
+    tar --version | sed -n 1p
+    gzip --version | sed -n 1p
+    xz --version | sed -n 1p
     for file in rcrt1.o crti.o crtbeginS.o crtendS.o crtn.o libc.a libm.a libgcc.a libgcc_eh.a; do
         (cd -- "$(dirname -- "$(cc -print-file-name=$file)")" && sha256sum "$file")
     done
@@ -222,7 +222,7 @@ caponier: spelling-error-in-binary
 EOF
 # A program of somebody's own build may need its C library; ours does not.
 depends=
-if readelf --program-headers "$scratch/caponier" | grep -q INTERP; then
+if readelf --program-headers "$scratch/caponier" | grep INTERP >/dev/null; then
     depends='Depends: libc6, libgcc-s1
 '
 fi
