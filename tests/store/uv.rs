@@ -396,6 +396,24 @@ fn a_script_gets_the_packages_that_it_names() {
     assert_eq!(scene.trees("weather").len(), 1);
 }
 
+/// What the SDK's own `mcp install` writes into a client's configuration.
+#[test]
+fn a_script_that_the_sdk_serves_is_the_server() {
+    let scene = Scene::set();
+    put(&scene.at("own/weather.py"), SERVER);
+    let script = scene.at("own/weather.py");
+    let line = format!("uv run --frozen --with mcp[cli]==2.3.0 mcp run {}", script.display());
+    let mut first = Session::start(scene.run(&line));
+    assert_eq!(forecast(&mut first)["written"], "PermissionError");
+    first.end();
+    let by_uvx = format!("uvx --from mcp[cli]==2.3.0 mcp run {}:server", script.display());
+    let mut second = Session::start(without_network(&scene, &by_uvx));
+    forecast(&mut second);
+    second.end();
+    assert_eq!(scene.trees("weather").len(), 1);
+    only_python(&scene, "weather");
+}
+
 /// A client starts what `client wrap` wrote for a line with `uv run`.
 #[test]
 fn a_wrapped_project_is_started() {

@@ -2,10 +2,11 @@
 
 use std::borrow::Cow;
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::cli::diagnostic::{self, escape};
 use crate::cli::exit;
+use crate::cli::run::name::{of_script, served};
 use crate::cli::run::{Refused, RunArgs};
 use crate::cli::surroundings::{OWN_FOLDERS, Surroundings};
 use crate::store::asked::{self, Asked};
@@ -35,11 +36,15 @@ pub(super) fn managed(args: &RunArgs, around: &Surroundings) -> Result<Option<Ma
     let asked = asked::asked(&args.command).map_err(|error| not_understood(&error))?;
     let Some(Asked { wish, program, arguments, notes }) = asked else { return Ok(None) };
     notes.iter().for_each(|note| diagnostic::note(&escape(note)));
-    let name = args.name.clone().unwrap_or_else(|| wish.package.server().to_owned());
+    let called = program.as_deref().unwrap_or(&wish.package.name);
+    let served = served(called, &arguments).map(|script| around.cwd.join(script));
+    let by_itself = || served.as_deref().map_or_else(|| wish.package.server().to_owned(), of_script);
+    let name = args.name.clone().unwrap_or_else(by_itself);
     let held = provided(&name, &wish, args, around)?;
     let words =
         command_line(&held, program.as_deref(), &arguments).map_err(|error| refused(&error, &name))?;
-    Ok(Some(Managed { words, name, held: Some(held), cwd: None, venv: None, project: None }))
+    let project = served.and_then(|script| script.parent().map(Path::to_owned));
+    Ok(Some(Managed { words, name, held: Some(held), cwd: None, venv: None, project }))
 }
 
 /// Where the server is started: elsewhere, when the line says so. Paths on our own command line are still seen from here.

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use crate::cli::diagnostic::{self, escape};
 use crate::cli::exit;
 use crate::cli::run::managed::{self, Managed, not_understood, provided, refused};
-use crate::cli::run::name::server_name;
+use crate::cli::run::name::{of_script, served, server_name};
 use crate::cli::run::{Refused, RunArgs};
 use crate::cli::surroundings::Surroundings;
 use crate::store::install::command_line;
@@ -147,8 +147,10 @@ impl Line<'_> {
         let run = self.run;
         tell("packages from the store are used", run.synced.iter());
         run.anew.iter().for_each(|option| diagnostic::note(&escape(&uv_options::nothing_anew(option))));
+        let served = self.served();
+        let by_itself = || served.as_deref().map_or_else(|| wish.package.server().to_owned(), of_script);
         let name = match &run.target {
-            Target::Program(_) => self.args.name.clone().unwrap_or_else(|| wish.package.server().to_owned()),
+            Target::Program(_) => self.args.name.clone().unwrap_or_else(by_itself),
             _ => self.name(Path::new("python3"))?,
         };
         let held = provided(&name, wish, self.args, self.around)?;
@@ -162,7 +164,8 @@ impl Line<'_> {
             _ => self.by_python(&held.tree.join("bin/python"))?,
         };
         let venv = Some(held.tree.clone());
-        Ok(Managed { words, name, held: Some(held), cwd: None, venv, project: None })
+        let project = served.and_then(|script| script.parent().map(Path::to_owned));
+        Ok(Managed { words, name, held: Some(held), cwd: None, venv, project })
     }
 
     /// In the environment of a project, as it lies there.
@@ -172,9 +175,18 @@ impl Line<'_> {
         if let Some(stale) = project.stale() {
             diagnostic::note(&escape(&stale));
         }
-        let name = self.args.name.clone().unwrap_or_else(|| server_name(&words));
+        let by_itself = || self.served().as_deref().map_or_else(|| server_name(&words), of_script);
+        let name = self.args.name.clone().unwrap_or_else(by_itself);
         let Project { root, venv, .. } = project;
         Ok(Managed { words, name, held: None, cwd: None, venv: Some(venv), project: Some(root) })
+    }
+
+    /// The script that the program starts a server from, where it is the SDK's.
+    fn served(&self) -> Option<PathBuf> {
+        match &self.run.target {
+            Target::Program(program) => Some(self.cwd.join(served(program, &self.run.arguments)?)),
+            _ => None,
+        }
     }
 
     fn by_python(&self, python: &Path) -> Result<Vec<OsString>, Refused> {
