@@ -280,7 +280,12 @@ fn a_known_package_has_its_profile() {
         ".cursor/mcp.json",
         r#"{"mcpServers": {"a": {"command": "npx", "args": ["-y", "@modelcontextprotocol/server-memory"]}, "b": {"command": "npx", "args": ["-y", "other"]}}}"#,
     );
-    home.client(&["wrap", "--yes"]).ended(0);
+    let shown = home.client(&["wrap"]).ended(0);
+    // What it is for, in its own words; of a runtime's profile, which a start chooses, nothing.
+    let told: Vec<&str> = shown.stdout.lines().filter(|line| line.starts_with("profile ")).collect();
+    assert!(told.len() == 1 && told[0].starts_with("profile memory: Official memory server"), "{shown:#?}");
+    let done = home.client(&["wrap", "--yes"]).ended(0);
+    assert!(done.stdout.contains("To undo this: caponier client unwrap --yes"), "{done:#?}");
     assert_eq!(words(&home, ".cursor/mcp.json", "a")[..4], [&*program(), "run", "--profile", "memory"]);
     assert_eq!(words(&home, ".cursor/mcp.json", "b")[..4], [&*program(), "run", "--name", "b"]);
 }

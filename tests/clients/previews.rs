@@ -32,6 +32,22 @@ fn what_changed_since_it_was_shown_is_left_alone() {
     assert_eq!(home.text(CURSOR), format!("{edited} "));
 }
 
+/// Wherever a tab stands in a line, it is shown as one looks.
+#[test]
+fn tabs_are_blanks_in_a_preview_and_nothing_else_is_changed() {
+    let home = Home::new();
+    let text = "{\t\"mcpServers\":\t{\n\t\"a\": {\"command\":\t\"node\"}}}\n";
+    home.write(CURSOR, text);
+    let shown = home.client(&["wrap"]).ended(0);
+    assert!(
+        shown.stdout.contains("{    \"mcpServers\":    {") && !shown.stdout.contains("\\t"),
+        "{shown:#?}"
+    );
+    home.client(&["wrap", "--yes"]).ended(0);
+    home.client(&["unwrap", "--yes"]).ended(0);
+    assert_eq!(home.text(CURSOR), text);
+}
+
 /// On a terminal it asks, and `between` is done before the answer is given.
 fn asked(home: &Home, answer: &str, between: &str) -> Done {
     let driver = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/clients/drivers/terminal.py");
