@@ -248,6 +248,11 @@ fn a_line_for_a_shipped_profile_goes_into_a_file_of_ones_own() {
     std::fs::write(&file, profile.join("\n")).unwrap();
     let finished = read();
     assert_eq!(finished.code(), Some(0), "{finished:?}");
+    let explained = String::from_utf8(say(&ground, &["audit", "explain", &id]).stdout).unwrap();
+    assert!(
+        explained.contains("the profile allows it by now") && !explained.contains("remedy"),
+        "{explained}"
+    );
 }
 
 /// A reader that has seen enough, as `head` has: no error, and no word about it.

@@ -218,6 +218,10 @@ impl<'a> Explanation<'a> {
     }
 
     fn help(&self, terminal: Terminal, out: &mut impl Write) -> io::Result<()> {
+        if self.judgement.as_ref().is_some_and(Judgement::is_allowed) {
+            // The remark at the top says so: there is nothing left to do.
+            return Ok(());
+        }
         let suggestion = match &self.proposed {
             None => return Ok(()),
             Some(Err(why)) => return said("no remedy", why, terminal, out),
