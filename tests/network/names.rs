@@ -4,6 +4,8 @@
 //! the secret is among them, in the pen it is not.
 
 use crate::peers;
+use crate::pen::ground::Ground;
+use crate::pen::log;
 use crate::visit::{Visit, script};
 use crate::world::{self, RESOLVER, World};
 
@@ -51,6 +53,33 @@ fn listed_names_are_answered_whatever_their_case() {
         penned.recorded("network.resolve", &[("host", "example.com"), ("verdict", "allow")]);
         penned.recorded("network.resolve", &[("host", "www.github.com"), ("verdict", "allow")]);
         penned.never("network.resolve", &[("host", "EXAMPLE.cOm")]);
+    });
+}
+
+/// A line of the profile would change nothing: the refusal names the one that took the name away.
+#[test]
+fn a_name_that_the_workspace_takes_away_is_told_with_its_line() {
+    world::inside(|world| {
+        let visit = asking(world, "-", &["listed"]);
+        let ground = Ground::new();
+        let narrows = |list: &str| {
+            let text = format!("version = 1\n[network]\nallow = [{list}]\n");
+            std::fs::write(ground.path("workspace/.caponier.toml"), text).expect("a file");
+        };
+        let why_not = |event: &str, reason: &str| {
+            let finished = visit.start_in_the_pen(&ground).finish();
+            let events = log::events(&ground.path("audit"));
+            let told = events.iter().rfind(|line| line["event"] == event && line["reason"] == reason);
+            let told = told.unwrap_or_else(|| panic!("no {reason}: {finished:?}\n{events:#?}"));
+            assert!(told["remedy"].is_null(), "{told}");
+            told["why_not"].as_str().expect("a reason").to_owned()
+        };
+        narrows("\"www.example.com:443\"");
+        let why = why_not("network.resolve", "net.host.not-listed");
+        assert!(why.contains("/workspace/.caponier.toml:3:9") && why.contains("/profile.toml:"), "{why}");
+        narrows("");
+        let why = why_not("network.connect", "net.none");
+        assert!(why.contains("/workspace/.caponier.toml:3:9"), "{why}");
     });
 }
 
