@@ -346,7 +346,7 @@ const LESSONS: &[Lesson] = &[
                 "watch what a server needs; then: caponier learn --server notes",
             ),
             (
-                "caponier run --env dev --no-resolve -- npx -y @modelcontextprotocol/server-memory",
+                "caponier run --no-resolve -- npx -y @modelcontextprotocol/server-memory",
                 "npx itself in the pen, with a shell and a cache that it executes from; without --no-resolve, from the store",
             ),
         ],

@@ -47,9 +47,9 @@ pub struct RunArgs {
     /// The server's name in the log [default: derived from the command]
     #[arg(long, value_name = "NAME")]
     name: Option<String>,
-    /// Which environment's files are meant: dev or prod
-    #[arg(long, value_name = "ENV", default_value = "prod", value_parser = environment)]
-    env: Environment,
+    /// Which environment's files are meant: dev or prod [default: prod]
+    #[arg(long, value_name = "ENV", value_parser = environment)]
+    env: Option<Environment>,
     /// What ${workspace} stands for [default: the current folder]
     #[arg(long, value_name = "DIR")]
     workspace: Option<PathBuf>,
@@ -71,7 +71,7 @@ pub struct RunArgs {
     /// Pass this environment variable on; its value is a secret (repeatable)
     #[arg(long, value_name = "NAME")]
     pass_env: Vec<OsString>,
-    /// Start npx or uvx itself, with a shell and a cache that it executes from; needs --env dev
+    /// Start npx or uvx itself, with a shell and a cache that it executes from; not with --env prod
     #[arg(long)]
     no_resolve: bool,
     /// Where the log goes [default: the audit folder of the state folder]
@@ -83,6 +83,13 @@ pub struct RunArgs {
     /// The server's command; everything after -- is passed on byte for byte
     #[arg(last = true, required = true, value_name = "CMD")]
     command: Vec<OsString>,
+}
+
+impl RunArgs {
+    /// Which files are meant: those of production, unless somebody says otherwise.
+    fn environment(&self) -> Environment {
+        self.env.unwrap_or(Environment::Prod)
+    }
 }
 
 /// A run that cannot be: what to say, and the exit status.
@@ -274,7 +281,7 @@ fn observed(
     context: &context::Context,
     profile: Policy,
 ) -> Result<(Policy, Option<Observe>), Refused> {
-    if args.env == Environment::Prod {
+    if args.environment() == Environment::Prod {
         let help = "say --env dev: what is observed is not confined to the profile";
         return Err(Refused::new(exit::CONFIGURATION, "--observe is refused in production", Some(help)));
     }
@@ -339,7 +346,7 @@ fn policy(
         launcher,
         pass_env,
     };
-    let request = profile::Request { profile: name.to_owned(), environment: args.env, flags };
+    let request = profile::Request { profile: name.to_owned(), environment: args.environment(), flags };
     let resolved = profile::resolve(&request, context).map_err(|problems| wrong(&problems))?;
     lock::refuse(&request, &resolved).map_err(|problems| wrong(&Problems(problems)))?;
     Ok(resolved)

@@ -63,7 +63,7 @@ fn npx(archive: &str) -> Vec<OsString> {
 
 fn penned(ground: &Ground, server: &[OsString]) -> Vec<OsString> {
     let work = ground.stage.at("w").to_str().unwrap().to_owned();
-    let options = ["--env", "dev", "--no-resolve", "--profile", "runtime/npx", "--write", &work];
+    let options = ["--no-resolve", "--profile", "runtime/npx", "--write", &work];
     ground.stage.penned(&options, server)
 }
 

@@ -13,7 +13,7 @@ use crate::peers;
 use crate::pen::launch::{self, Finished};
 use crate::scene::{FILESYSTEM, Scene, Session};
 
-const AS_IT_IS: &[&str] = &["--env", "dev", "--no-resolve"];
+const AS_IT_IS: &[&str] = &["--no-resolve"];
 
 /// The folder of a uv of this year, installed once for all tests.
 fn uv() -> PathBuf {
@@ -144,7 +144,7 @@ fn npx_itself_runs_in_the_pen_and_from_the_second_start_on_without_network() {
 fn the_profile_of_the_package_decides_what_the_server_may_touch() {
     let scene = Scene::set();
     let line = format!("npx -y {FILESYSTEM}@2026.8.31 {}", scene.work());
-    let mut session = Session::start(run(&scene, &["--profile", "filesystem"], &line));
+    let mut session = Session::start(run(&scene, &["--env", "dev", "--profile", "filesystem"], &line));
     // filesystem.dev lets it write in the folders of its own arguments, and in none of npx's.
     let new = scene.at("work/new.txt");
     let written = session.call("write_file", &json!({"path": new, "content": "new"}));
@@ -232,12 +232,11 @@ fn what_cannot_be_is_refused_and_taught() {
     let node = ["node", "-e", "0"];
     let npx = ["npx", "-y", "a"];
     for (options, command, status, said) in [
-        (vec!["--no-resolve"], &npx[..], 78, "--no-resolve is refused in production"),
-        (vec!["--no-resolve", "--env", "prod"], &npx, 78, "or say --env dev"),
+        (vec!["--no-resolve", "--env", "prod"], &npx[..], 78, "--no-resolve is refused with --env prod"),
         (AS_IT_IS.to_vec(), &node, 64, "about npx and uvx"),
         (AS_IT_IS.to_vec(), &["sh", "-c", "npx -y a"], 64, "about npx and uvx"),
         (vec!["--profile", "runtime/npx", dev[0], dev[1]], &node, 78, "for --no-resolve alone"),
-        (vec!["--profile", "runtime/npx"], &node, 78, "refused in production"),
+        (vec!["--profile", "runtime/npx"], &node, 78, "is for --no-resolve alone"),
         (vec!["--profile", "own"], &node, 78, "`process.execute_writable` is refused in production"),
         (vec!["--profile", "silent", dev[0], dev[1]], &node, 78, "has no reason"),
         (vec!["--profile", "workspace", dev[0], dev[1]], &node, 78, "nowhere but below ${server.cache}"),

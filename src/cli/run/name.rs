@@ -64,7 +64,7 @@ mod tests {
     fn what_the_sdk_serves_is_the_server() {
         let served = |line: &str| {
             let words: Vec<OsString> = line.split(' ').map(OsString::from).collect();
-            super::served(words[0].to_str().unwrap(), &words[1..]).map(|path| path.display().to_string())
+            served(words[0].to_str().unwrap(), &words[1..]).map(|path| path.display().to_string())
         };
         assert_eq!(served("mcp run /x/weather.py").as_deref(), Some("/x/weather.py"));
         assert_eq!(served("mcp run -t stdio weather.py:server").as_deref(), Some("weather.py"));

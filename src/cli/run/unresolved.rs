@@ -25,10 +25,12 @@ pub(super) fn line(args: &RunArgs, command: &mut Command) -> Result<Option<Line>
     if !args.no_resolve {
         return Ok(None);
     }
-    if args.env == Environment::Prod {
-        let help = "leave --no-resolve out: the package is then installed once and locked, and started without npx; or say \
-                    --env dev";
-        let message = "--no-resolve is refused in production: the server would execute what it wrote itself";
+    // Whoever says both wants two things that cannot be had together. The flag alone is somebody's own will.
+    if args.env == Some(Environment::Prod) {
+        let help = "leave --no-resolve out: the package is then installed once and locked, and started without npx; or leave \
+                    out --env prod";
+        let message =
+            "--no-resolve is refused with --env prod: the server would execute what it wrote itself";
         return Err(Refused::new(exit::CONFIGURATION, message, Some(help)));
     }
     let shown = escape(&args.command[0].to_string_lossy()).into_owned();
@@ -67,26 +69,23 @@ pub(super) fn profile(line: &Line) -> (&'static str, String) {
 /// Refuses a server that executes what it wrote, where nobody asked for that: in production, and where only a shipped
 /// profile says so.
 pub(super) fn refuse_unasked(policy: &Policy, line: Option<&Line>) -> Result<(), Refused> {
-    let Some(first) = policy.process.execute_writable.first() else { return Ok(()) };
-    let at = escape(&first.origin.to_string()).into_owned();
-    if policy.profile.env == Environment::Prod {
-        let message = format!("{at}: `process.execute_writable` is refused in production");
-        let help =
-            "install what the server executes where it cannot write, and take the key out; or say --env dev";
+    for grant in &policy.process.execute_writable {
+        let is_shipped = grant.origin.file.starts_with("<shipped>");
+        let at = escape(&grant.origin.to_string()).into_owned();
+        let (message, help) = match (is_shipped, line.is_some(), policy.profile.env) {
+            (true, true, _) | (false, _, Environment::Dev) => continue,
+            (true, false, _) => (
+                format!("{at}: `process.execute_writable` of a shipped profile is for --no-resolve alone"),
+                "say --no-resolve before an npx or uvx line; or write the key in a profile of your own",
+            ),
+            (false, _, Environment::Prod) => (
+                format!("{at}: `process.execute_writable` is refused in production"),
+                "install what the server executes where it cannot write, and take the key out; or say --env dev",
+            ),
+        };
         return Err(Refused::new(exit::CONFIGURATION, message, Some(help)));
     }
-    let is_shipped = |grant: &&Grant| grant.origin.file.starts_with("<shipped>");
-    match policy.process.execute_writable.iter().find(is_shipped) {
-        Some(grant) if line.is_none() => {
-            let at = escape(&grant.origin.to_string()).into_owned();
-            let message =
-                format!("{at}: `process.execute_writable` of a shipped profile is for --no-resolve alone");
-            let help =
-                "say --no-resolve before an npx or uvx line; or write the key in a profile of your own";
-            Err(Refused::new(exit::CONFIGURATION, message, Some(help)))
-        }
-        _ => Ok(()),
-    }
+    Ok(())
 }
 
 /// Whether a warning says what [`tell`] says.
