@@ -2,6 +2,7 @@
 
 mod managed;
 mod name;
+mod observed;
 mod unresolved;
 mod uv;
 
@@ -32,7 +33,7 @@ use crate::sandbox::cache::{self, lasting_cache};
 use crate::sandbox::command::Command;
 use crate::sandbox::environment as variables;
 use crate::sandbox::folders::{Folders, lasting_home};
-use crate::session::{self, Observe, Request};
+use crate::session::{self, Request};
 use crate::store::unresolved::{Filling, Line};
 use crate::supervisor::Init;
 
@@ -195,7 +196,7 @@ fn prepare(
         diagnostic::note(&format!("{} {how}", escape(&file.to_string_lossy())));
     }
     let (mut policy, observe) = match args.observe {
-        true => observed(&args, launcher, &profile, &context, policy)?,
+        true => observed::plan(&args, launcher, &profile, &context, policy)?,
         false => (policy, None),
     };
     if let Some(path) = policy.process.env.set.get("PATH") {
@@ -271,29 +272,6 @@ fn resolve(
         (command.venv, command.project) = (managed.venv.clone(), managed.project.clone());
     }
     Ok(command)
-}
-
-/// The plan of `--observe`: the profile with the workspace to write, and what it is compared with.
-fn observed(
-    args: &RunArgs,
-    launcher: Option<Registry>,
-    name: &str,
-    context: &context::Context,
-    profile: Policy,
-) -> Result<(Policy, Option<Observe>), Refused> {
-    if args.environment() == Environment::Prod {
-        let help = "say --env dev: what is observed is not confined to the profile";
-        return Err(Refused::new(exit::CONFIGURATION, "--observe is refused in production", Some(help)));
-    }
-    let workspace = profile::workspace(context).map_err(|problem| wrong(&problem.into()))?;
-    let never = profile::never_granted(context).map_err(|problem| wrong(&problem.into()))?;
-    let wide = policy(args, launcher, name, context, std::slice::from_ref(&workspace))?;
-    diagnostic::note(&format!(
-        "--observe: the server may read and execute everything but secrets, and write {}; caponier learn turns what it does into a profile",
-        escape(&workspace.to_string_lossy())
-    ));
-    let never = never.into_iter().map(|(path, _)| path).collect();
-    Ok((wide.policy, Some(Observe { profile, never })))
 }
 
 /// The profile that was asked for; else the shipped one that was made for the package; else the one of the command's
