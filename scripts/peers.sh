@@ -80,6 +80,7 @@ debian='
     util-linux:/usr/bin/setpriv
     xdotool:/usr/bin/xdotool
     xvfb:/usr/bin/Xvfb
+    xz-utils:/usr/bin/xz
     zenity:/usr/bin/zenity
     zsh:/usr/bin/zsh
 '
