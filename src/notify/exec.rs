@@ -50,20 +50,16 @@ impl Broker {
         argv: u64,
         manner: Manner,
     ) -> Reply {
-        let asked = self.read_path(notification, path);
-        // A program that is searched for along PATH: nothing is run, and nothing is told.
-        if self.first.is_none() && asked.as_ref().is_ok_and(|asked| self.is_settled_missing(asked)) {
-            return Reply::CONTINUE;
-        }
         let Some(asker) = self.asker(notification) else { return Reply::Gone };
-        self.targets.executes(asker.pid, &asker.exe);
+        self.targets.executes(asker.pid);
         if let Some(first) = self.first.take()
             && first().is_err()
         {
             return Reply::errno(libc::EIO);
         }
         let kind = FileAccessKind::Execute;
-        let asked = match asked {
+        let asked = match self.read_path(notification, path) {
+            Ok(asked) if self.is_settled_missing(&asked) => return Reply::CONTINUE,
             Ok(asked) => asked,
             Err(stop) => return self.stopped(notification, &asker, stop, kind),
         };

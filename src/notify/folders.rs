@@ -23,8 +23,8 @@ use crate::sandbox::rules::Rights;
 use crate::sys::errno;
 use crate::sys::path::{self, Follow, Stat};
 
-/// How long a folder is believed to be where it was. Longer than for what decides: a record may be wrong by it, no answer.
-const BELIEVED: Duration = Duration::from_secs(1);
+/// How long a folder is believed to be where it was.
+const BELIEVED: Duration = Duration::from_millis(100);
 /// Folders remembered; each holds a descriptor.
 const REMEMBERED: usize = 256;
 /// What lets a server change what a name leads to.

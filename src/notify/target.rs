@@ -14,11 +14,8 @@ use crate::event::text;
 use crate::sys::{path, tree};
 
 /// How long a thread is believed to be the one that it was: before its number can be another's, the kernel has to give away
-/// all others (`pid_max`, at least 32 768 and at least 1024 for each CPU where nobody lowered it), which takes a second.
-const SAME: Duration = Duration::from_millis(25);
-/// How long a process that asked to execute a program, and still runs the one before, may be about to: its threads are
-/// looked at each time.
-const EXECUTES: Duration = Duration::from_secs(1);
+/// all others (`pid_max`, at least 32 768 where nobody lowered it), which takes a hundred times as long.
+const SAME: Duration = Duration::from_millis(3);
 /// Threads remembered; each holds one descriptor of ours.
 const REMEMBERED: usize = 256;
 
@@ -44,11 +41,9 @@ impl Target {
         Ok(Target { folder, pid, met: false, ran: None, umask: None })
     }
 
-    /// The program that it runs now, for the record. An error: this thread is gone. `executes`: it may be another one any
-    /// moment, and what was seen before counts for nothing.
-    fn exe(&mut self, executes: bool) -> io::Result<String> {
+    /// The program that it runs now, for the record. An error: this thread is gone.
+    fn exe(&mut self) -> io::Result<String> {
         if let Some((exe, at)) = &self.ran
-            && !executes
             && at.elapsed() < SAME
         {
             return Ok(exe.clone());
@@ -99,42 +94,6 @@ impl Target {
 pub(super) struct Targets {
     known: HashMap<u32, Target>,
     masks: Masks,
-    executing: Executing,
-}
-
-/// Processes that asked to execute a program a moment ago.
-#[derive(Debug, Default)]
-struct Executing {
-    /// When each asked, and what it ran then.
-    asked: HashMap<u32, (Instant, String)>,
-    /// When there were too many to be told apart.
-    all: Option<Instant>,
-}
-
-impl Executing {
-    fn begin(&mut self, pid: u32, ran: &str) {
-        if self.asked.len() >= REMEMBERED {
-            self.asked.retain(|_, (at, _)| at.elapsed() < EXECUTES);
-        }
-        if self.asked.len() >= REMEMBERED {
-            self.asked.clear();
-            self.all = Some(Instant::now());
-        }
-        self.asked.insert(pid, (Instant::now(), ran.to_owned()));
-    }
-
-    /// Whether a process may run another program any moment.
-    fn holds(&self, pid: u32) -> bool {
-        let young = |at: Instant| at.elapsed() < EXECUTES;
-        self.all.is_some_and(young) || self.asked.get(&pid).is_some_and(|(at, _)| young(*at))
-    }
-
-    /// A process was seen to run this.
-    fn runs(&mut self, pid: u32, exe: &str) {
-        if self.asked.get(&pid).is_some_and(|(_, ran)| ran != exe) {
-            self.asked.remove(&pid);
-        }
-    }
 }
 
 /// Processes that have called `umask(2)`: theirs is read each time. A process that never did has that of its parent's,
@@ -157,24 +116,20 @@ impl Targets {
     /// is asked for the first time. Looks it up anew when the one remembered under this number is gone.
     pub(super) fn ask(&mut self, tid: u32) -> io::Result<(u32, String, bool)> {
         if let Some(known) = self.known.get_mut(&tid)
-            && let executes = self.executing.holds(known.pid)
-            && let Ok(exe) = known.exe(executes)
+            && let Ok(exe) = known.exe()
         {
-            if executes {
-                self.executing.runs(known.pid, &exe);
-            }
             return Ok((known.pid, exe, !std::mem::replace(&mut known.met, true)));
         }
         self.known.remove(&tid);
         let target = self.meet(tid)?;
         target.met = true;
         // A thread that may not be looked into is recorded all the same.
-        Ok((target.pid, target.exe(true).unwrap_or_else(|_| "?".to_owned()), true))
+        Ok((target.pid, target.exe().unwrap_or_else(|_| "?".to_owned()), true))
     }
 
-    /// A process that runs `exe` is about to execute another program.
-    pub(super) fn executes(&mut self, pid: u32, exe: &str) {
-        self.executing.begin(pid, exe);
+    /// A process executes another program.
+    pub(super) fn executes(&mut self, pid: u32) {
+        self.known.values_mut().filter(|target| target.pid == pid).for_each(|target| target.ran = None);
     }
 
     /// The file mode creation mask of a thread.
@@ -225,31 +180,4 @@ pub(super) fn duplicate(pid: u32, fd: i32) -> io::Result<OwnedFd> {
     let fd = u32::try_from(fd).map_err(|_| io::Error::from_raw_os_error(libc::EBADF))?;
     let pidfd = crate::sys::descriptor::pidfd_open(pid)?;
     crate::sys::descriptor::pidfd_getfd(pidfd.as_fd(), fd)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_process_is_looked_at_until_it_runs_what_it_asked_for() {
-        let mut executing = Executing::default();
-        assert!(!executing.holds(7));
-        executing.begin(7, "/usr/bin/node");
-        executing.runs(7, "/usr/bin/node");
-        assert!(executing.holds(7), "another thread was seen before it was done");
-        assert!(!executing.holds(8));
-        executing.runs(7, "/usr/bin/git");
-        assert!(!executing.holds(7));
-    }
-
-    #[test]
-    fn more_than_can_be_told_apart_are_all_looked_at() {
-        let mut executing = Executing::default();
-        for pid in 0..=u32::try_from(REMEMBERED).unwrap() {
-            executing.begin(pid, "/bin/sh");
-        }
-        assert!(executing.holds(0) && executing.holds(1_000_000));
-        assert!(executing.asked.len() <= REMEMBERED);
-    }
 }
