@@ -7,6 +7,7 @@ mod pen;
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -335,6 +336,76 @@ fn a_folder_that_is_gone_is_told() {
     let finished = launch::start(command).finish();
     assert_eq!(finished.code(), Some(78), "{finished:?}");
     explains(&finished, "folder");
+}
+
+/// Where the log or servers' folders cannot be made nothing can be run: the doctor says so, by what `run` then does.
+#[test]
+fn the_doctor_says_which_folder_cannot_be_written() {
+    let ground = Ground::new();
+    let profile = plain_profile(&ground, "");
+    std::fs::create_dir_all(ground.path("user/taken/caponier")).unwrap();
+    for taken in ["user/taken/caponier/audit", "user/taken/caponier/tmp"] {
+        std::fs::write(ground.path(taken), "").unwrap();
+    }
+    for closed in ["user/closed", "user/open"] {
+        std::fs::create_dir(ground.path(closed)).unwrap();
+    }
+    std::fs::create_dir_all(ground.path("user/shared/caponier/audit")).unwrap();
+    for (folder, mode) in [("user/closed", 0o555), ("user/shared/caponier/audit", 0o777)] {
+        std::fs::set_permissions(ground.path(folder), std::fs::Permissions::from_mode(mode)).unwrap();
+    }
+    let file = "user/taken";
+    for (state, data, whose) in [
+        ("user/state", "user/data", None),
+        ("user/open/not/yet", "user/open/there", None),
+        (file, "user/data", Some("missing the log ")),
+        ("user/state", file, Some("missing servers' own folders ")),
+        // The owner of a folder has its bits to keep to as well, root among them: a run gives its capabilities up.
+        ("user/closed", "user/data", Some("missing the log ")),
+        ("user/state", "user/closed/deep/er", Some("missing servers' own folders ")),
+        ("user/shared", "user/data", Some("missing the log ")),
+    ] {
+        let at = |words: &[&str]| {
+            let mut command = launch::caponier(&ground);
+            command.env("XDG_STATE_HOME", ground.path(state)).env("XDG_DATA_HOME", ground.path(data));
+            launch::start({
+                command.args(words);
+                command
+            })
+            .finish()
+        };
+        let case = format!("{state} {data}");
+        let good = whose.is_none();
+        let told = at(&["doctor"]);
+        let text = String::from_utf8_lossy(&told.stdout).into_owned();
+        assert_eq!(told.code(), Some(i32::from(!good)), "{case}: {told:?}");
+        assert!(text.contains(if good { "yes  folders " } else { "no   folders " }), "{case}: {text}");
+        let missing = text.lines().find(|line| whose.is_some_and(|whose| line.starts_with(whose)));
+        if let Some(whose) = whose {
+            let (path, way) =
+                if whose.contains("log") { (state, "--audit-dir") } else { (data, "XDG_DATA_HOME") };
+            let missing = missing.unwrap_or_else(|| panic!("{case}: {text}"));
+            assert!(missing.contains(&ground.text(path)) && missing.contains(way), "{case}: {missing}");
+            assert!(text.contains("no   run          nothing can be run here"), "{case}: {text}");
+        }
+        let told = at(&["doctor", "--json", "--profile", "base"]);
+        let report: Value = serde_json::from_slice(&told.stdout).unwrap();
+        assert_eq!(
+            (&report["can_run"], &report["profile"]["can_run"]),
+            (&good.into(), &good.into()),
+            "{case}"
+        );
+        assert!(
+            !ground.path("user/open/not").exists() || state != "user/open/not/yet",
+            "looking makes nothing"
+        );
+        let program = words("server", &["mark", "/nowhere"]);
+        let mut run = vec!["run", "--profile", profile.to_str().unwrap(), "--"];
+        run.extend(program.iter().map(String::as_str));
+        let ran = at(&run);
+        // 78 where a file is in a folder's place: no grant can be checked then.
+        assert_eq!(matches!(ran.code(), Some(78 | 125)), !good, "{case}: {ran:?}");
+    }
 }
 
 /// One object that names its version, and nothing beside it.

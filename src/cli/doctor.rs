@@ -1,9 +1,10 @@
 //! `caponier doctor`: what this kernel, and whatever we run in, let us hold, and what each missing thing costs.
 //!
 //! Each line was tried, with the rights that a run has, and never derived from a version number. Exit status: 0; 1 where
-//! nothing could be run here, or not under the profile that was named. `--prove` is [`crate::cli::prove`]'s.
+//! nothing could be run here by this user, or not under the profile that was named. `--prove` is [`crate::cli::prove`]'s.
 
 mod costs;
+mod folders;
 mod machine;
 mod named;
 
@@ -15,6 +16,7 @@ use serde::Serialize;
 
 use crate::cli::diagnostic::{self, Style};
 use crate::cli::doctor::costs::Missing;
+use crate::cli::doctor::folders::Folders;
 use crate::cli::doctor::machine::Machine;
 use crate::cli::doctor::named::Named;
 use crate::cli::profile::environment;
@@ -61,6 +63,8 @@ struct Report {
     /// `null` without Yama.
     yama_ptrace_scope: Option<u32>,
     network: Network,
+    /// Where what every run needs is kept.
+    folders: Folders,
     #[serde(flatten)]
     machine: Machine,
     /// What is not there, and what that costs.
@@ -130,6 +134,7 @@ pub fn run(args: &DoctorArgs) -> ExitCode {
 fn look() -> Report {
     let copied = session::give_up_capabilities().map_err(|error| error.to_string()).and_then(|()| copied());
     let machine = Machine::look();
+    let folders = Folders::look();
     let notified = support::may_be_notified();
     let notify_wakes_at_once = notified.as_ref().is_ok_and(|at_once| *at_once);
     let notify: Found = notified.map(drop).into();
@@ -140,7 +145,7 @@ fn look() -> Report {
     let mut report = Report {
         version: SCHEMA,
         kernel: read("/proc/sys/kernel/osrelease").unwrap_or_default(),
-        can_run: abi.is_some_and(|abi| abi >= MIN_LANDLOCK_ABI) && notify.ok,
+        can_run: abi.is_some_and(|abi| abi >= MIN_LANDLOCK_ABI) && notify.ok && folders.why_not().is_none(),
         landlock: Landlock {
             abi,
             least: MIN_LANDLOCK_ABI,
@@ -155,6 +160,7 @@ fn look() -> Report {
         notify,
         notify_wakes_at_once,
         pidfd_getfd,
+        folders,
         yama_ptrace_scope: read(YAMA).and_then(|text| text.parse().ok()),
         machine,
         missing: Vec::new(),
@@ -236,6 +242,11 @@ fn text(report: &Report) -> String {
             },
         ),
         line(
+            report.folders.why_not().is_none(),
+            "folders",
+            because(&report.folders.why_not(), "the log and servers' own folders can be written"),
+        ),
+        line(
             report.can_run,
             "run",
             if report.can_run { "servers can be run here" } else { "nothing can be run here" }.to_owned(),
@@ -284,6 +295,7 @@ mod tests {
                 counts_direct_bytes: false,
                 why_not,
             },
+            folders: Folders::fine(),
             machine: Machine {
                 lsm: Some(vec!["landlock".into(), "yama".into()]),
                 container: None,

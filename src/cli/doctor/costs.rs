@@ -68,5 +68,6 @@ pub(super) fn of(report: &Report) -> Vec<Missing> {
         ),
     ];
     let missing = all.into_iter().filter(|(missing, ..)| *missing);
-    missing.map(|(_, what, costs)| Missing { what, costs: costs.to_owned() }).collect()
+    let missing = missing.map(|(_, what, costs)| Missing { what, costs: costs.to_owned() });
+    report.folders.missing().into_iter().chain(missing).collect()
 }

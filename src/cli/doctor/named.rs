@@ -57,7 +57,7 @@ impl Named {
         let met = Support::probe().meet(&policy.require);
         let why_not = match &met {
             Err(unmet) => Some(unmet.to_string()),
-            Ok(_) => report.notify.why_not.clone(),
+            Ok(_) => report.notify.why_not.clone().or_else(|| report.folders.why_not()),
         };
         let mut degraded = met.map(|enforceable| enforceable.degraded).unwrap_or_default();
         if let (Some(why), false) = (&report.network.why_not, policy.network.is_empty()) {
