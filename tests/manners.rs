@@ -442,6 +442,37 @@ fn every_report_has_a_json_with_its_version() {
     }
 }
 
+/// One thing is told of in the singular, wherever things are counted.
+#[test]
+fn one_is_not_many() {
+    let (ground, session, event) = recorded();
+    let page = ground.text("page.html");
+    std::fs::write(ground.path("workspace/.env"), "").unwrap();
+    let typo = ground.profile("version = 1\nextends = [\"base\"]\n");
+    let typo = typo.to_str().unwrap();
+    for (words, singular) in [
+        (&["audit", "verify"][..], ": 1 session ("),
+        (&["audit", "report", "--html", &page], ", 1 session\n"),
+        (&["audit", "prune", "--older-than", "0s", "--dry-run"], "1 session would be removed ("),
+        (&["audit", "timeline", "--session", &session], ", 1 refusal\n"),
+        (&["audit", "timeline", "--session", &session, "--all"], ", 1 refusal\n"),
+        (&["audit", "explain", &event], ""),
+        (&["audit", "query"], ""),
+        (&["learn", "--session", &session], "from 1 session of"),
+        (&["profile", "check", typo], ""),
+    ] {
+        let finished = say(&ground, words);
+        let text = format!("{}{}", String::from_utf8_lossy(&finished.stdout), finished.stderr);
+        assert!(text.contains(singular), "{words:?}: no {singular:?} in {text}");
+        let told: Vec<&str> = text.split(|c: char| !c.is_ascii_alphanumeric()).collect();
+        for pair in told.windows(2) {
+            let counts =
+                ["sessions", "lines", "events", "calls", "refusals", "files", "folders", "accesses", "bytes"];
+            assert!(pair[0] != "1" || !counts.contains(&pair[1]), "{words:?}: {pair:?} in {text}");
+        }
+    }
+}
+
 /// What a command prints on a terminal (script(1) makes one).
 fn on_a_terminal(ground: &Ground, words: &[&str], no_color: Option<&str>) -> String {
     on_a(ground, words, "xterm", no_color)

@@ -55,7 +55,10 @@ impl Condition {
             notices.push("its last line is torn: it was being written when the end came".to_owned());
         }
         if self.lost > 0 {
-            notices.push(format!("{} events were lost: they happened and are not in the log", self.lost));
+            notices.push(match self.lost {
+                1 => "1 event was lost: it happened and is not in the log".to_owned(),
+                lost => format!("{lost} events were lost: they happened and are not in the log"),
+            });
         }
         notices.extend(self.degraded.iter().map(|what| format!("degraded: {what}")));
         notices

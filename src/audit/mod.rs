@@ -7,6 +7,7 @@
 pub mod behaviour;
 pub mod chain;
 pub mod condition;
+pub mod count;
 pub mod days;
 #[cfg(test)]
 mod documented;

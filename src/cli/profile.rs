@@ -15,6 +15,7 @@ use std::process::ExitCode;
 use clap::{Args, Subcommand};
 use serde::Serialize;
 
+use crate::audit::count::counted;
 use crate::cli::diagnostic::{self, Style, escape};
 use crate::cli::surroundings::Surroundings;
 use crate::policy::Environment;
@@ -289,8 +290,7 @@ fn check(name: &str, setting: &Setting, around: &Surroundings) -> ExitCode {
     let mut text: String = warnings.iter().map(|found| diagnostic::warning(found, style) + "\n").collect();
     let _ = match warnings.len() {
         0 => writeln!(text, "{}: no errors, no warnings", escape(name)),
-        1 => writeln!(text, "{}: no errors, 1 warning", escape(name)),
-        more => writeln!(text, "{}: no errors, {more} warnings", escape(name)),
+        some => writeln!(text, "{}: no errors, {}", escape(name), counted(some, "warning")),
     };
     print(&text);
     code

@@ -6,6 +6,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
+use crate::audit::count::counted;
 use crate::learn::Surroundings;
 use crate::learn::grants::Given;
 use crate::learn::trace::Trace;
@@ -67,12 +68,11 @@ pub(super) fn render(trace: &Trace, around: &Surroundings<'_>, base: &Resolved, 
 fn header(out: &mut Rendered, trace: &Trace, around: &Surroundings<'_>) {
     let server = trace.sessions.first().map(|begun| begun.server.as_str()).unwrap_or_default();
     let observed = trace.sessions.iter().filter(|begun| begun.observe).count();
-    let count = trace.sessions.len();
-    let plural = if count == 1 { "" } else { "s" };
+    let count = counted(trace.sessions.len(), "session");
     out.line("version = 1");
     out.line(&format!(
         "description = {}",
-        quoted(&format!("Learned from {count} session{plural} of {server}, {observed} of them observed"))
+        quoted(&format!("Learned from {count} of {server}, {observed} of them observed"))
     ));
     out.line(&format!("extends = [{}]", quoted(around.base)));
 }

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
+use crate::audit::count::counted;
 use crate::profile::packages::Registry;
 use crate::sandbox::command;
 use crate::sandbox::search::Lookup;
@@ -201,14 +202,14 @@ pub(crate) fn add(
     let digest = server.take(right, &staging.path().join("finished"), &lock)?;
     record(server, right, wish, &lock, &digest)?;
     (around.tell)(&format!(
-        "installed {} in {} s: {} files, {} packages, locked; later starts need no network",
+        "installed {} in {} s: {}, {}, locked; later starts need no network",
         match &wish.script {
             Some(_) => wish.shown(),
             None => wish.package.at(&lock.head.version),
         },
         begun.elapsed().as_secs(),
-        lock.files.len(),
-        lock.head.packages.len(),
+        counted(lock.files.len(), "file"),
+        counted(lock.head.packages.len(), "package"),
     ));
     Ok(digest)
 }

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
+use crate::audit::count::counted;
 use crate::audit::suggestion::is_secret_name;
 
 /// Entries that are looked at; a folder with more is said to have more.
@@ -74,7 +75,8 @@ impl Contents {
 impl fmt::Display for Contents {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let more = if self.more { "more than " } else { "" };
-        write!(f, "{} holds {more}{} files in {} folders", self.folder.display(), self.files, self.folders)?;
+        let (files, folders) = (counted(self.files, "file"), counted(self.folders, "folder"));
+        write!(f, "{} holds {more}{files} in {folders}", self.folder.display())?;
         let mut kinds: Vec<(&String, &u64)> =
             self.kinds.iter().filter(|(kind, _)| !kind.is_empty()).collect();
         kinds.sort_by_key(|(_, count)| std::cmp::Reverse(**count));
@@ -84,7 +86,10 @@ impl fmt::Display for Contents {
         if self.secrets.is_empty() {
             return Ok(());
         }
-        write!(f, "; {} look like secrets", self.secrets.len())?;
+        match self.secrets.len() {
+            1 => f.write_str("; 1 looks like a secret")?,
+            count => write!(f, "; {count} look like secrets")?,
+        }
         for (at, secret) in self.secrets.iter().take(NAMED).enumerate() {
             write!(f, "{} {}", if at == 0 { ":" } else { "," }, secret.display())?;
         }
@@ -107,7 +112,7 @@ mod tests {
         let contents = Contents::of(root.path()).unwrap();
         let told = contents.to_string();
         let expected = format!(
-            "{root} holds 5 files in 1 folders: 2 .md, 1 .txt; 1 look like secrets: {root}/sub/.env",
+            "{root} holds 5 files in 1 folder: 2 .md, 1 .txt; 1 looks like a secret: {root}/sub/.env",
             root = root.path().display()
         );
         assert_eq!(told, expected);

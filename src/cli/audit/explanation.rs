@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
+use crate::audit::count::counted;
 use crate::audit::query::filter::{Filter, Pattern};
 use crate::audit::query::record::Record;
 use crate::audit::query::{self, Answer, Match, Note};
@@ -239,7 +240,7 @@ impl<'a> Explanation<'a> {
         };
         let others = match opens.refusals {
             0 => "no other refusal in the log of this server".to_owned(),
-            count => format!("{count} other refusals in the log of this server:"),
+            count => format!("{} in the log of this server:", counted(count, "other refusal")),
         };
         said("opens", &others, terminal, out)?;
         for OtherRefusal { event, what, target, count } in &opens.events {

@@ -6,6 +6,7 @@ use std::ops::ControlFlow;
 use std::path::Path;
 
 use crate::audit::condition::{Condition, Standing};
+use crate::audit::count::counted;
 use crate::audit::query::filter::Filter;
 use crate::audit::query::{self, Answer, Match, Note};
 use crate::cli::term::escape::escape;
@@ -55,7 +56,7 @@ impl Notices {
             terminal,
             out,
         )?;
-        let lost = |condition: &Condition| format!(" ({} events)", condition.lost);
+        let lost = |condition: &Condition| format!(" ({})", counted(condition.lost, "event"));
         self.kind("that lost events", |condition| condition.lost > 0, lost, terminal, out)?;
         let reasons = |condition: &Condition| format!(" ({})", condition.degraded.join("; "));
         self.kind("degraded", degraded, reasons, terminal, out)
@@ -77,8 +78,8 @@ impl Notices {
             0 => String::new(),
             others => format!(" and {others} more"),
         };
-        let of = self.sessions;
-        let text = format!("{} of {of} sessions {what}: {}{others}", found.len(), names.join(", "));
+        let of = counted(self.sessions, "session");
+        let text = format!("{} of {of} {what}: {}{others}", found.len(), names.join(", "));
         note(&text, terminal, out)
     }
 }
@@ -192,7 +193,7 @@ mod tests {
         let mut out = Vec::new();
         notices.write(Terminal::NONE, &mut out).unwrap();
         let expected = "note: 5 of 7 sessions cut off, so that what happened last may be missing: S0, S1, S2 and 2 more\n\
-                        note: 2 of 7 sessions that lost events: S4 (1 events), S5 (1 events)\n\
+                        note: 2 of 7 sessions that lost events: S4 (1 event), S5 (1 event)\n\
                         note: 1 of 7 sessions degraded: S5 (a\\x1bb)\n";
         assert_eq!(String::from_utf8(out).unwrap(), expected);
         assert_eq!(notices.json().len(), 6);

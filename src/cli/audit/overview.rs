@@ -9,6 +9,7 @@ use jiff::tz::TimeZone;
 use serde_json::{Map, Value, json};
 
 use crate::audit::condition::Condition;
+use crate::audit::count::counted;
 use crate::audit::days::Files;
 use crate::audit::query::filter::{Filter, Pattern};
 use crate::audit::query::{self, Answer, Match, Note};
@@ -103,7 +104,7 @@ impl Overview {
         let cause = end.get("cause").and_then(Value::as_str).unwrap_or("?");
         let (calls, denied) = (number("calls"), number("denied"));
         let took = what::duration(number("duration_us"));
-        format!("{cause}{status}, after {took}; {calls} calls, {denied} refusals")
+        format!("{cause}{status}, after {took}; {}, {}", counted(calls, "call"), counted(denied, "refusal"))
     }
 }
 

@@ -7,6 +7,7 @@ use clap::Args;
 use jiff::tz::TimeZone;
 use serde_json::json;
 
+use crate::audit::count::counted;
 use crate::audit::prune::{Pruned, prune};
 use crate::audit::query::moment::{self, Moment};
 use crate::cli::audit::{Folder, fail, finish, what};
@@ -86,5 +87,10 @@ fn as_table(pruned: &[Pruned], dry_run: bool, terminal: Terminal, out: &mut impl
     let kept = pruned.iter().filter(|one| one.kept.is_some()).count();
     let bytes: u64 = pruned.iter().filter(|one| one.kept.is_none()).map(|one| one.bytes).sum();
     let verb = if dry_run { "would be removed" } else { "removed" };
-    writeln!(out, "{} sessions {verb} ({bytes} bytes), {kept} kept", pruned.len() - kept)
+    writeln!(
+        out,
+        "{} {verb} ({}), {kept} kept",
+        counted(pruned.len() - kept, "session"),
+        counted(bytes, "byte")
+    )
 }

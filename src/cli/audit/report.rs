@@ -11,6 +11,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 
+use crate::audit::count::counted;
 use crate::audit::report::{self, Report, page};
 use crate::audit::stamp::Stamp;
 use crate::cli::audit::filters::Filters;
@@ -64,15 +65,13 @@ fn tell(report: &Report, file: &Path) {
     let held = report.selection.lines().len();
     let sessions = report.sessions.len();
     let name = escape(&file.to_string_lossy()).into_owned();
-    diagnostic::tell(&format!(
-        "{name}: {held} events, {sessions} {}\n",
-        if sessions == 1 { "session" } else { "sessions" }
-    ));
+    diagnostic::tell(&format!("{name}: {}, {}\n", counted(held, "event"), counted(sessions, "session")));
     let omitted = report.omitted();
     let left = omitted.allowed + omitted.other + omitted.frames;
     if left > 0 {
         diagnostic::tell(&format!(
-            "note: {left} events did not fit; the page says which (--limit, or filters)\n"
+            "note: {} did not fit; the page says which (--limit, or filters)\n",
+            counted(left, "event")
         ));
     }
     if !report.verified.as_ref().is_ok_and(|verified| verified.ok) {

@@ -11,6 +11,7 @@ use std::process::ExitCode;
 use clap::Args;
 use jiff::Timestamp;
 
+use crate::audit::count::counted;
 use crate::audit::days::Files;
 use crate::audit::query::filter::Filter;
 use crate::audit::query::record::Record;
@@ -162,10 +163,11 @@ impl<W: Write> Drawing<'_, W> {
             return Ok(());
         }
         let (depth, what) = match self.open.is_empty() {
-            true => (0, "accesses between the calls"),
-            false => (1, "more accesses"),
+            true => (0, counted(more, "access") + " between the calls"),
+            false => (1, counted(more, "more access")),
         };
-        let text = format!("{more} {what}, all allowed (--all shows them)");
+        let (all, them) = if more == 1 { ("", "it") } else { ("all ", "them") };
+        let text = format!("{what}, {all}allowed (--all shows {them})");
         self.line("", "", depth, &text, Style::Dim)
     }
 

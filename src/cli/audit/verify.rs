@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use clap::Args;
 
 use crate::audit::chain::Digest;
+use crate::audit::count::counted;
 use crate::audit::verify::report::{Break, SessionReport, Summary};
 use crate::audit::verify::{self, Error, Scope};
 use crate::cli::audit::{Folder, fail, is_closed};
@@ -96,7 +97,12 @@ fn tell_session(
     let server = escape(report.server.as_deref().unwrap_or("?"));
     let started = report.started.as_deref().unwrap_or("?");
     let word = terminal.paint(style, word);
-    writeln!(out, "{word}  {}  {server}  {started}  {} lines", escape(&report.session), report.lines)?;
+    writeln!(
+        out,
+        "{word}  {}  {server}  {started}  {}",
+        escape(&report.session),
+        counted(report.lines, "line")
+    )?;
     tell_breaks(&report.breaks, terminal, out)?;
     if report.more_breaks > 0 {
         writeln!(out, "    and {} more", report.more_breaks)?;
@@ -133,9 +139,10 @@ fn tell_summary(summary: &Summary, terminal: Terminal, out: &mut impl Write) -> 
         true => terminal.paint(Style::Green, "in order"),
         false => terminal.paint(Style::Red, "BROKEN"),
     };
+    let (sessions, lines) = (counted(*sessions, "session"), counted(*lines, "line"));
     writeln!(
         out,
-        "{verdict}: {sessions} sessions ({running} running, {killed} killed, {broken} broken; {pruned} more were pruned), {lines} lines, \
+        "{verdict}: {sessions} ({running} running, {killed} killed, {broken} broken; {pruned} more were pruned), {lines}, \
          {not_covered} of them not covered by heads.jsonl"
     )?;
     writeln!(out, "head: {head} (line {heads} of heads.jsonl; keep it elsewhere for --expect)")

@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 use std::path::Path;
 
+use crate::audit::count::counted;
 use crate::cli::demo::judge::Verdict;
 use crate::cli::demo::report::{Judged, Report};
 use crate::cli::demo::timeline;
@@ -112,8 +113,8 @@ fn verified(report: &Report, terminal: Terminal, out: &mut impl Write) -> io::Re
         true => ("in order", Style::Green),
         false => ("BROKEN", Style::Red),
     };
-    let lines = report.verified.lines;
-    writeln!(out, "\naudit verify: {}, {lines} lines in one chain", terminal.paint(style, word))?;
+    let lines = counted(report.verified.lines, "line");
+    writeln!(out, "\naudit verify: {}, {lines} in one chain", terminal.paint(style, word))?;
     writeln!(out, "head: {}", report.verified.head)
 }
 

@@ -8,6 +8,7 @@ use std::path::Path;
 
 use jiff::Timestamp;
 
+use crate::audit::count::counted;
 use crate::audit::query::record::Record;
 use crate::cli::audit::what;
 use crate::cli::term::escape::escape;
@@ -139,8 +140,8 @@ fn close(call: &Call, outcome: &str, terminal: Terminal, out: &mut impl Write) -
 }
 
 fn unshown(files: u64, when: &str, terminal: Terminal, out: &mut impl Write) -> io::Result<()> {
-    let told =
-        format!("{:INDENT$}{:MARK$}{when}{files} reads of libraries and settings of the machine", "", "");
+    let reads = counted(files, "read");
+    let told = format!("{:INDENT$}{:MARK$}{when}{reads} of libraries and settings of the machine", "", "");
     lines(&told, Style::Dim, terminal, out)
 }
 

@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use serde::Serialize;
 use serde_json::Value;
 
+use crate::audit::count::counted;
 use crate::cli::term::escape::escape;
 use crate::cli::term::table::{Column, Table, fold};
 use crate::cli::term::{Style, Terminal};
@@ -112,7 +113,7 @@ impl Report {
     fn sum(&self, terminal: Terminal, out: &mut impl Write) -> io::Result<()> {
         let ProofResult { ok, blocked, open, allowed, unproven, unclear } = &self.result;
         let style = if *ok { Style::Green } else { Style::Red };
-        let mut line = format!("{blocked} attacks blocked, {open} open");
+        let mut line = format!("{} blocked, {open} open", counted(*blocked, "attack"));
         for (count, what) in [
             (unclear, "unclear"),
             (allowed, "allowed by the profile"),
@@ -186,7 +187,7 @@ mod tests {
         let mut out = Vec::new();
         report().write_text(Terminal::NONE, &mut out).unwrap();
         let text = String::from_utf8(out).unwrap();
-        assert!(text.contains("OPEN") && text.contains("1 attacks blocked, 1 open\n"), "{text}");
+        assert!(text.contains("OPEN") && text.contains("1 attack blocked, 1 open\n"), "{text}");
         assert!(text.contains("degraded: network: none\n"), "{text}");
         assert!(!text.contains('\u{1b}'), "{text:?}");
     }

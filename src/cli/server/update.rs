@@ -11,6 +11,7 @@ use std::process::ExitCode;
 use clap::Args;
 use serde_json::{Value, json};
 
+use crate::audit::count::counted;
 use crate::cli::diagnostic::{self, escape};
 use crate::cli::run::refused;
 use crate::cli::server::change::changed;
@@ -254,20 +255,22 @@ pub(super) fn reasons(changes: &[Change], report: &Report) -> Vec<String> {
     let mut reasons = Vec::new();
     let waiting = changes.iter().filter(|change| change.class.needs_approval()).count();
     if waiting > 0 {
-        reasons.push(format!("{waiting} of its tools and texts allow or say something else"));
+        let (allow, say) = if waiting == 1 { ("allows", "says") } else { ("allow", "say") };
+        reasons.push(format!("{waiting} of its tools and texts {allow} or {say} something else"));
     }
     if let Some(failed) = &report.failed {
         reasons.push(format!("it did not answer ({failed})"));
     }
-    for (kind, what) in [
-        ("hosts", "hosts that it speaks to"),
-        ("denials", "things that it was refused"),
-        ("processes", "programs that it runs"),
-        ("files", "files that it uses"),
+    for (kind, one, what) in [
+        ("hosts", "host", "it speaks to"),
+        ("denials", "thing", "it was refused"),
+        ("processes", "program", "it runs"),
+        ("files", "file", "it uses"),
     ] {
         let count = report.new.iter().filter(|new| new.kind == kind).count();
         if count > 0 {
-            reasons.push(format!("{count} {what} are new"));
+            let is = if count == 1 { "is" } else { "are" };
+            reasons.push(format!("{} that {what} {is} new", counted(count, one)));
         }
     }
     reasons
