@@ -27,6 +27,8 @@ pub(super) struct Rules {
     allow: GlobSet,
     ask: GlobSet,
     deny: GlobSet,
+    /// What the workspace's own file takes away.
+    taken: GlobSet,
     tools: Tools,
 }
 
@@ -35,7 +37,8 @@ impl Rules {
     /// A pattern that is no glob.
     pub(super) fn new(tools: &Tools) -> Result<Self, Error> {
         let (allow, ask, deny) = (compile(&tools.allow)?, compile(&tools.ask)?, compile(&tools.deny)?);
-        Ok(Rules { allow, ask, deny, tools: tools.clone() })
+        let taken = compile(tools.taken.as_ref().map(|taken| &*taken.allow).unwrap_or_default())?;
+        Ok(Rules { allow, ask, deny, taken, tools: tools.clone() })
     }
 
     /// Why `tool` may not be called, if it may not.
@@ -57,9 +60,19 @@ impl Rules {
             Refusal::new(
                 Reason::ToolNotListed,
                 format!("tools.default is \"deny\"{at}, and tools.allow does not name it"),
-                Remedy::Line(format!("tools.allow = [{}]", Value::from(escaped(tool)))),
+                match self.why_taken(tool) {
+                    Some(why) => Remedy::WhyNot(why),
+                    None => Remedy::Line(format!("tools.allow = [{}]", Value::from(escaped(tool)))),
+                },
             )
         })
+    }
+
+    /// Why a line of the profile would not help: it lets the tool be called, and the workspace's own file does not.
+    fn why_taken(&self, tool: &str) -> Option<String> {
+        let taken = self.tools.taken.as_ref()?;
+        let first = self.taken.matches(tool).into_iter().min();
+        taken.why(first.and_then(|at| taken.allow.get(at)))
     }
 
     /// The rule by which a call of `tool` waits for a person's yes, if one does so.

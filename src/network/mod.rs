@@ -354,7 +354,13 @@ impl Shared {
                 denial: record::not_left(&self.policy, name, Some(port)),
                 errno: libc::EACCES,
             }),
-            (None, None) => Err(Refused { host: None, denial: unknown(address, port), errno: libc::EACCES }),
+            (None, None) => {
+                let denial = match self.policy.why_address_taken(address, port) {
+                    Some(why) => Denial { remedy: Remedy::WhyNot(why), ..unknown(address, port) },
+                    None => unknown(address, port),
+                };
+                Err(Refused { host: None, denial, errno: libc::EACCES })
+            }
         }
     }
 

@@ -31,16 +31,27 @@ pub struct Network {
     pub rate: Option<Rate>,
     /// A connection on which nothing moves for so long is closed; `None`: never.
     pub idle_timeout: Option<Duration>,
-    /// Hosts of the profile that the workspace's own file takes away. They allow nothing, and explain why.
+    /// Entries of the profile that the workspace's own file takes away. They allow nothing, and explain why.
     #[serde(skip)]
-    pub taken: Vec<TakenHost>,
+    pub taken: TakenEntries,
 }
 
-/// An entry of `network.allow` that the workspace's own file takes away.
+/// What the workspace's own file takes away, list by list.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct TakenEntries {
+    /// Of `network.allow`.
+    pub allow: Vec<TakenEntry<HostGrant>>,
+    /// Of `network.local`.
+    pub local: Vec<TakenEntry<LocalGrant>>,
+    /// Of `network.listen`.
+    pub listen: Vec<TakenEntry<LocalGrant>>,
+}
+
+/// An entry of a list that the workspace's own file takes away.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TakenHost {
+pub struct TakenEntry<G> {
     /// The entry.
-    pub grant: HostGrant,
+    pub grant: G,
     /// The line that takes it away.
     pub by: Origin,
 }
@@ -137,7 +148,7 @@ impl Default for Network {
             connections: CONNECTIONS,
             rate: Some(RATE),
             idle_timeout: Some(IDLE_TIMEOUT),
-            taken: Vec::new(),
+            taken: TakenEntries::default(),
         }
     }
 }
@@ -169,16 +180,41 @@ impl Network {
     /// Why a line of the profile would not help, when the workspace's own file is what a name is missed by.
     /// `None` for the port: any.
     pub fn why_taken(&self, name: &Name, port: Option<u16>) -> Option<String> {
-        let is_it = |taken: &&TakenHost| {
+        let own = port.filter(|_| name.is_localhost());
+        let own = own.and_then(|port| self.why_local_taken(Ipv4Addr::LOCALHOST.into(), port));
+        let is_it = |taken: &&TakenEntry<HostGrant>| {
             taken.grant.host.covers(name) && port.is_none_or(|port| port == taken.grant.port)
         };
-        self.taken.iter().find(is_it).map(|taken| taken_away(&taken.grant.origin, &taken.by))
+        let found = self.taken.allow.iter().find(is_it);
+        own.or_else(|| found.map(|taken| taken_away(&taken.grant.origin, &taken.by)))
+    }
+
+    /// The same for an address that is listed as it is.
+    pub fn why_address_taken(&self, address: IpAddr, port: u16) -> Option<String> {
+        let canonical = canonical(address);
+        let is_it =
+            |taken: &&TakenEntry<HostGrant>| taken.grant.host.is(canonical) && taken.grant.port == port;
+        let taken = self.taken.allow.iter().find(is_it);
+        let why = taken.map(|taken| taken_away(&taken.grant.origin, &taken.by));
+        why.or_else(|| self.why_local_taken(address, port))
+    }
+
+    /// The same for an address to listen on.
+    pub fn why_listen_taken(&self, address: IpAddr, port: u16) -> Option<String> {
+        why_own_taken(&self.taken.listen, address, port)
+    }
+
+    fn why_local_taken(&self, address: IpAddr, port: u16) -> Option<String> {
+        why_own_taken(&self.taken.local, address, port)
     }
 
     /// Why there is no network at all, when it is the workspace's own file that leaves none.
     pub fn why_none(&self) -> Option<String> {
-        let taken = self.taken.first().filter(|_| self.is_empty())?;
-        Some(format!("the workspace's own file leaves none of the profile's hosts ({})", taken.by))
+        let TakenEntries { allow, local, listen } = &self.taken;
+        let hosts = allow.first().map(|taken| ("hosts", &taken.by));
+        let own = local.iter().chain(listen).next().map(|taken| ("own ports", &taken.by));
+        let (what, by) = hosts.or(own).filter(|_| self.is_empty())?;
+        Some(format!("the workspace's own file leaves none of the profile's {what} ({by})"))
     }
 
     fn entries(&self, name: &Name) -> impl Iterator<Item = &HostGrant> {
@@ -228,6 +264,12 @@ impl Network {
         names.dedup();
         names
     }
+}
+
+fn why_own_taken(taken: &[TakenEntry<LocalGrant>], address: IpAddr, port: u16) -> Option<String> {
+    let address = canonical(address);
+    let found = taken.iter().find(|taken| taken.grant.host.is(address) && taken.grant.port == port);
+    found.map(|taken| taken_away(&taken.grant.origin, &taken.by))
 }
 
 #[cfg(test)]

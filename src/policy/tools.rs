@@ -9,7 +9,7 @@ use std::time::Duration;
 use serde::{Serialize, Serializer};
 
 use crate::policy::argument::{ArgumentRule, OutsidePaths};
-use crate::policy::grant::{Origin, Stated};
+use crate::policy::grant::{Origin, Stated, taken_away};
 
 /// `[tools]`, as far as it is enforced.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
@@ -32,6 +32,29 @@ pub struct Tools {
     pub mismatch: Option<Stated<OnMismatch>>,
     /// `tools.rule.NAME`, by the tool's exact name.
     pub rule: BTreeMap<String, ToolRule>,
+    /// What would let tools be called, had the workspace's own file no list. It allows nothing, and explains why.
+    #[serde(skip)]
+    pub taken: Option<TakenTools>,
+}
+
+/// What the profile says of tools, where the workspace's own file says which are left.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TakenTools {
+    /// What lets every tool be called: the profile's `default`.
+    pub default: Option<Origin>,
+    /// The profile's `allow`.
+    pub allow: Vec<ToolPattern>,
+    /// The file's list.
+    pub by: Origin,
+}
+
+impl TakenTools {
+    /// Why a line of the profile would not help with a tool that the file does not list. `pattern` is the one of
+    /// [`TakenTools::allow`] that names the tool.
+    pub fn why(&self, pattern: Option<&ToolPattern>) -> Option<String> {
+        let given = pattern.map(|pattern| &pattern.origin).or(self.default.as_ref())?;
+        Some(taken_away(given, &self.by))
+    }
 }
 
 impl Tools {

@@ -135,7 +135,7 @@ impl Scalars<'_> {
                 |rate| rate.map_or(u64::MAX, Rate::hourly),
                 Some(RATE),
             ),
-            taken: Vec::new(),
+            taken: crate::policy::network::TakenEntries::default(),
             idle_timeout: self.limit("network.idle_timeout", |l| &l.network.idle_timeout, Some(IDLE_TIMEOUT)),
         }
     }

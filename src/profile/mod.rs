@@ -222,7 +222,8 @@ fn narrowed(members: Vec<Member>, request: &Request, context: &Context) -> Resul
     let mut less = compile(&members, request, context, Some(&found))?;
     refuse(found.widenings(&difference::between(&own, &less), own.lock.is_some()))?;
     less.taken = found.taken(&own.policy, &less.policy);
-    less.policy.network.taken = found.taken_hosts(&own.policy.network, &less.policy.network);
+    less.policy.network.taken = found.taken_entries(&own.policy.network, &less.policy.network);
+    less.policy.tools.taken = found.taken_tools(&own.policy);
     less.policy.profile = own.policy.profile;
     less.files = own.files;
     less.lock = own.lock;

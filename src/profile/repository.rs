@@ -16,8 +16,8 @@ use serde::Serialize;
 use toml::de::DeTable;
 
 use crate::policy::grant::{Access, Grant, Origin, Stated, Taken};
-use crate::policy::network::{HostGrant, Network, TakenHost};
-use crate::policy::tools::{ToolPattern, Tools};
+use crate::policy::network::{HostGrant, LocalGrant, Network, TakenEntries, TakenEntry};
+use crate::policy::tools::{TakenTools, ToolDefault, ToolPattern, Tools};
 use crate::policy::{Environment, Policy};
 use crate::profile::context::Context;
 use crate::profile::difference::{Difference, Direction};
@@ -247,14 +247,37 @@ impl Found {
         taken
     }
 
-    /// The same, of hosts.
-    pub(super) fn taken_hosts(&self, own: &Network, less: &Network) -> Vec<TakenHost> {
-        let Some(by) = self.lists.at.get("network.allow") else { return Vec::new() };
-        let is_left = |grant: &HostGrant| {
-            less.allow.iter().any(|left| (&left.host, left.port) == (&grant.host, grant.port))
-        };
-        let gone = own.allow.iter().filter(|grant| !is_left(grant));
-        gone.map(|grant| TakenHost { grant: grant.clone(), by: by.clone() }).collect()
+    /// The same, of hosts and of ports of this machine.
+    pub(super) fn taken_entries(&self, own: &Network, less: &Network) -> TakenEntries {
+        let host = |one: &HostGrant, other: &HostGrant| (&one.host, one.port) == (&other.host, other.port);
+        let local = |one: &LocalGrant, other: &LocalGrant| (one.host, one.port) == (other.host, other.port);
+        TakenEntries {
+            allow: self.gone("network.allow", &own.allow, &less.allow, host),
+            local: self.gone("network.local", &own.local, &less.local, local),
+            listen: self.gone("network.listen", &own.listen, &less.listen, local),
+        }
+    }
+
+    fn gone<G: Clone>(
+        &self,
+        key: &str,
+        own: &[G],
+        less: &[G],
+        is_same: impl Fn(&G, &G) -> bool,
+    ) -> Vec<TakenEntry<G>> {
+        let Some(by) = self.lists.at.get(key) else { return Vec::new() };
+        let gone = own.iter().filter(|grant| !less.iter().any(|left| is_same(left, grant)));
+        gone.map(|grant| TakenEntry { grant: grant.clone(), by: by.clone() }).collect()
+    }
+
+    /// What lets tools be called in the profile, where the file says which of them are left.
+    pub(super) fn taken_tools(&self, own: &Policy) -> Option<TakenTools> {
+        let by = self.lists.at.get("tools.allow")?.clone();
+        let file = || Origin { file: own.profile.file.display().to_string(), line: 0, column: 0 };
+        let tools = &own.tools;
+        let open = tools.default != ToolDefault::Deny;
+        let default = open.then(|| tools.default_origin.clone().unwrap_or_else(file));
+        Some(TakenTools { default, allow: tools.allow.clone(), by })
     }
 
     /// What the file would widen, as problems; none when the user approved it.

@@ -60,6 +60,7 @@ pub(super) fn compose(scalars: &mut Scalars<'_>, problems: &mut Vec<Problem>) ->
         outside_paths,
         mismatch,
         rule,
+        taken: None,
     };
     (tools, within)
 }

@@ -313,7 +313,13 @@ fn named(resolved: &Resolved, tool: &str) -> Answer {
         }
         (ToolDefault::Deny, None) => {
             let because = "`tools.default` is deny, and `tools.allow` does not name it".to_owned();
-            let remedy = Remedy::Line(adding("tools.allow", &globset::escape(tool)));
+            let taken = tools.taken.as_ref().and_then(|taken| {
+                taken.why(taken.allow.iter().find(|pattern| lint::matches(&pattern.glob, tool)))
+            });
+            let remedy = match taken {
+                Some(why) => Remedy::WhyNot(why),
+                None => Remedy::Line(adding("tools.allow", &globset::escape(tool))),
+            };
             Answer::deny(Reason::ToolNotListed, Layer::Gate, remedy, line, because)
         }
     }
@@ -380,9 +386,11 @@ pub fn host(resolved: &Resolved, asked: &str) -> Result<Answer, Error> {
 
 /// The line that would allow a host, if a profile may have it.
 fn allowing(network: &Network, host: &Host, port: u16) -> Remedy {
-    if let Host::Name(name) = host
-        && let Some(why) = network.why_taken(name, Some(port))
-    {
+    let taken = match host {
+        Host::Name(name) => network.why_taken(name, Some(port)),
+        Host::Address(address) => network.why_address_taken(*address, port),
+    };
+    if let Some(why) = taken {
         return Remedy::WhyNot(why);
     }
     let own = match host {

@@ -77,6 +77,52 @@ fn a_repository_that_widens_is_refused_and_one_that_narrows_is_on_record() {
     assert!(event["remedy"].is_null(), "{event}");
 }
 
+/// Of tools and of ports of this machine it takes away the log names that file as well.
+#[test]
+fn what_a_repository_takes_of_tools_and_ports_is_named_in_the_log() {
+    let ground = Ground::new();
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let port = listener.local_addr().expect("its address").port();
+    let profile = ground.profile(&format!(
+        "version = 1\nextends = [\"runtime/python\"]\n[network]\nlocal = [\"localhost:{port}\", \"localhost:1\"]\n\
+         [tools]\ndefault = \"deny\"\nallow = [\"read_*\"]\n"
+    ));
+    let script = format!(
+        "import socket,sys\ntry: socket.create_connection(('127.0.0.1', {port}))\nexcept OSError as e: print(e, file=sys.stderr)\n\
+         else: print('connected', file=sys.stderr)\nsys.stdin.read()"
+    );
+    let once = || {
+        let mut command =
+            launch::run(&ground, &profile, &["/usr/bin/python3".into(), "-c".into(), script.clone()]);
+        let call = "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"tools/call\",\"params\":{\"name\":\"read_dir\",\"arguments\":{}}}\n";
+        let input = ground.path("call.json");
+        fs::write(&input, call).expect("a call");
+        command.stdin(fs::File::open(&input).expect("a call"));
+        command.output().expect("caponier")
+    };
+    let open = once();
+    assert!(String::from_utf8_lossy(&open.stderr).contains("connected"), "{open:?}");
+    says(&ground, "[network]\nlocal = [\"localhost:1\"]\n[tools]\nallow = [\"read_file\"]\n");
+    let held = once();
+    assert!(!String::from_utf8_lossy(&held.stderr).contains("connected"), "{held:?}");
+    let mut query = launch::caponier(&ground);
+    query.args(["audit", "query", "--jsonl", "--denied", "--audit-dir", &ground.text("audit")]);
+    let text = String::from_utf8(launch::start(query).finish().stdout).expect("UTF-8");
+    let of = |reason: &str| -> serde_json::Value {
+        let events = text.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).expect("JSON"));
+        let found = events.filter(|event| event["reason"] == reason).last();
+        found.unwrap_or_else(|| panic!("no {reason}: {text} {held:?}"))
+    };
+    for (reason, by, given) in [
+        ("net.address.private", ".caponier.toml:3:", "profile.toml:4:"),
+        ("tool.not-listed", ".caponier.toml:5:", "profile.toml:7:"),
+    ] {
+        let event = of(reason);
+        let why = event["why_not"].as_str().unwrap_or_default();
+        assert!(why.contains(by) && why.contains(given) && event["remedy"].is_null(), "{event}");
+    }
+}
+
 #[test]
 fn an_approved_repository_widens_until_it_changes() {
     let ground = Ground::new();

@@ -63,7 +63,10 @@ pub(super) fn listen(resolved: &Resolved, address: &str) -> Judgement {
             format!("{}:{} is granted", grant.host, grant.port),
         ),
         None => {
-            let remedy = Remedy::Line(adding("network.listen", address));
+            let remedy = match resolved.policy.network.why_listen_taken(ip, port) {
+                Some(why) => Remedy::WhyNot(why),
+                None => Remedy::Line(adding("network.listen", address)),
+            };
             let denial = Denial { reason: Reason::NetListenNotListed, layer: Layer::Network, remedy };
             Judgement::refused(&denial, None, format!("no line of `network.listen` names {address}"))
         }

@@ -23,8 +23,18 @@ pub(super) fn ruled(tools: &Tools, names: &mut Ruled) {
 
 impl List<'_> {
     pub(super) fn tools(&mut self, tools: &Tools, unknown: UnknownFields, env: Environment, ruled: &Ruled) {
-        let Tools { default, allow, ask, deny, default_origin: _, all, outside_paths, mismatch, rule } =
-            tools;
+        let Tools {
+            default,
+            allow,
+            ask,
+            deny,
+            default_origin: _,
+            all,
+            outside_paths,
+            mismatch,
+            rule,
+            taken: _,
+        } = tools;
         self.word(
             "tools.default",
             default,

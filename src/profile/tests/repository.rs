@@ -95,6 +95,39 @@ fn what_is_taken_away_is_explained_by_the_line_that_took_it() {
     assert!(none.policy.network.why_none().unwrap().contains("work/.caponier.toml:3:9"));
 }
 
+/// As with paths and hosts, so with every other list that the file can narrow.
+#[test]
+fn tools_and_own_ports_that_are_taken_away_are_explained_too() {
+    let user = project();
+    let profile = "[network]\nallow = [\"1.2.3.4:80\"]\nlocal = [\"localhost:8080\", \"127.0.0.1:8081\"]\nlisten = [\"localhost:9\"]\n\
+                   [tools]\ndefault = \"deny\"\nallow = [\"read_*\"]\n";
+    let file = "[network]\nallow = []\nlocal = [\"127.0.0.1:8081\"]\nlisten = []\n[tools]\nallow = [\"read_file\"]\n";
+    let left = with(&user, profile, file).unwrap();
+    let why = |answer: &why::Answer| answer.denial.as_ref().unwrap().remedy.why_not().map(str::to_owned);
+    for (answer, by, given) in [
+        (why::host(&left, "1.2.3.4:80").unwrap(), 3, 3),
+        (why::host(&left, "localhost:8080").unwrap(), 4, 4),
+        (why::host(&left, "127.0.0.1:8080").unwrap(), 4, 4),
+        (why::tool(&left, "read_dir"), 7, 8),
+    ] {
+        let why = why(&answer).unwrap_or_else(|| panic!("{answer:?}"));
+        let (by, given) = (format!("work/.caponier.toml:{by}:"), format!("p.toml:{given}:"));
+        assert!(why.contains(&by) && why.contains(&given), "{why}");
+    }
+    let listen = left.policy.network.why_listen_taken("127.0.0.1".parse().unwrap(), 9).unwrap();
+    assert!(listen.contains("work/.caponier.toml:5:"), "{listen}");
+    // What nobody gave is as before.
+    for answer in [why::host(&left, "localhost:8082").unwrap(), why::tool(&left, "write_file")] {
+        assert_eq!(why(&answer), None, "{answer:?}");
+    }
+    // A profile that lets every tool be called has no line for one.
+    let open = with(&user, "", "[tools]\ndefault = \"deny\"\nallow = [\"read_file\"]\n").unwrap();
+    let why = why(&why::tool(&open, "read_dir")).unwrap();
+    assert!(why.contains("p.toml)") && why.contains("work/.caponier.toml:4:"), "{why}");
+    let none = with(&user, "[network]\nlocal = [\"localhost:8080\"]\n", "[network]\nlocal = []\n").unwrap();
+    assert!(none.policy.network.why_none().unwrap().contains("work/.caponier.toml:3:"));
+}
+
 #[test]
 fn flags_and_arguments_are_narrowed_as_well() {
     let mut user = project();
