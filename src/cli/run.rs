@@ -3,7 +3,7 @@
 mod managed;
 mod name;
 mod observed;
-mod unresolved;
+pub(in crate::cli) mod unresolved;
 mod uv;
 
 use std::ffi::OsString;

@@ -164,6 +164,32 @@ fn holds(profile: &str, more: &[(&str, &str, &str)]) {
         assert_eq!(proof.attack(silent)["outcome"], "blocked", "{}", proof.attack(silent));
     }
     is_in_the_log(&home, &proof);
+    // What holds beside another profile, for --no-resolve alone, and what production refuses: nothing is attacked.
+    let own = home.path("own.toml");
+    let text = "version = 1\nextends = [\"base\"]\n[process]\nexecute_writable = \
+                [{ path = \"${server.cache}/x\", reason = \"it unpacks itself there\" }]\n";
+    fs::write(&own, text).expect("profile");
+    for (name, place, way) in [
+        ("runtime/npx", "npx.toml:", "prove that one"),
+        (own.to_str().expect("UTF-8"), "own.toml:4:", "--env dev"),
+    ] {
+        let done = home.caponier(&["doctor", "--prove", "--profile", name]).output().expect("caponier");
+        let said = String::from_utf8_lossy(&done.stderr);
+        assert_eq!(done.status.code(), Some(78), "{said}");
+        let lines: Vec<&str> = said.lines().collect();
+        assert!(
+            matches!(lines[..], [error, help] if error.contains(place) && help.starts_with("help: ") && help.contains(way)),
+            "{said}"
+        );
+        let told = home.caponier(&["doctor", "--json", "--profile", name]).output().expect("caponier");
+        let report: Value = serde_json::from_slice(&told.stdout).expect("JSON");
+        assert_eq!((told.status.code(), &report["can_run"]), (Some(1), &true.into()), "{report}");
+        let why = report["profile"]["why_not"].as_str().unwrap_or_default();
+        assert!(why.contains("process.execute_writable"), "{report}");
+    }
+    let words = ["doctor", "--json", "--env", "dev", "--profile", own.to_str().expect("UTF-8")];
+    let told = home.caponier(&words).output().expect("caponier");
+    assert_eq!(told.status.code(), Some(0), "{told:?}");
     assert!(left(&home).is_empty(), "{:?}", left(&home));
 }
 

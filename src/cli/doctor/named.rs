@@ -7,6 +7,7 @@ use serde::Serialize;
 use crate::cli::diagnostic::{self, Style};
 use crate::cli::doctor::Report;
 use crate::cli::exit;
+use crate::cli::run::unresolved::unasked;
 use crate::cli::surroundings::{self, Surroundings};
 use crate::policy::Environment;
 use crate::profile::problem::Problems;
@@ -57,7 +58,12 @@ impl Named {
         let met = Support::probe().meet(&policy.require);
         let why_not = match &met {
             Err(unmet) => Some(unmet.to_string()),
-            Ok(_) => report.notify.why_not.clone().or_else(|| report.folders.why_not()),
+            Ok(_) => report
+                .notify
+                .why_not
+                .clone()
+                .or_else(|| report.folders.why_not())
+                .or_else(|| unasked(&policy, false).map(|it| it.message)),
         };
         let mut degraded = met.map(|enforceable| enforceable.degraded).unwrap_or_default();
         if let (Some(why), false) = (&report.network.why_not, policy.network.is_empty()) {

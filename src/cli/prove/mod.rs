@@ -40,6 +40,7 @@ use crate::cli::prove::mission::{Got, Mission, SECRET, Told, Victim};
 use crate::cli::prove::promise::Promises;
 use crate::cli::prove::report::Report;
 use crate::cli::prove::stage::{Noticed, Side, Stage};
+use crate::cli::run::unresolved::{Unasked, unasked};
 use crate::cli::surroundings::{OWN_FOLDERS, Surroundings};
 use crate::cli::term::Terminal;
 use crate::cli::{diagnostic, exit};
@@ -91,6 +92,8 @@ enum Error {
     Command(#[from] command::Error),
     #[error("the profile is wrong")]
     Profile(Problems),
+    #[error("{}", .0.message)]
+    Unasked(Unasked),
     #[error(transparent)]
     Promise(#[from] why::Error),
     #[error("the attacks without a pen ended early ({0})")]
@@ -162,6 +165,9 @@ async fn prove(proving: &Proving<'_>) -> Result<Report, Error> {
         flags: Flags::default(),
     };
     let resolved = profile::resolve(&request, &context).map_err(Error::Profile)?;
+    if let Some(unasked) = unasked(&resolved.policy, false) {
+        return Err(Error::Unasked(unasked));
+    }
     let promises = Promises::new(&resolved, &context)?;
 
     let mission = |side: &Side, confined| {
@@ -447,13 +453,22 @@ fn fail(error: &Error) -> ExitCode {
             );
             status.code().and_then(|code| u8::try_from(code).ok()).filter(|code| *code != 0)
         }
-        Error::Around(_) => Some(exit::CONFIGURATION),
+        Error::Around(_) | Error::Unasked(_) => Some(exit::CONFIGURATION),
         Error::Command(error) => Some(error.exit_code()),
         _ => None,
     };
     diagnostic::tell(&format!("error: {}\n", diagnostic::escape(&error.to_string())));
-    if matches!(error, Error::Folder { .. }) {
-        diagnostic::tell(&format!("help: {OWN_FOLDERS}\n"));
+    let help = match error {
+        Error::Folder { .. } => Some(OWN_FOLDERS),
+        Error::Unasked(Unasked { is_shipped: true, .. }) => Some(
+            "it only holds beside the profile of a server that is run so: prove that one; or write the key in a profile \
+             of your own, and prove it with --env dev",
+        ),
+        Error::Unasked(_) => Some("take the key out; or prove it with --env dev, where alone it holds"),
+        _ => None,
+    };
+    if let Some(help) = help {
+        diagnostic::tell(&format!("help: {help}\n"));
     }
     ExitCode::from(status.unwrap_or(exit::NOT_SET_UP))
 }

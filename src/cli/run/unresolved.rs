@@ -66,26 +66,40 @@ pub(super) fn profile(line: &Line) -> (&'static str, String) {
     }
 }
 
-/// Refuses a server that executes what it wrote, where nobody asked for that: in production, and where only a shipped
-/// profile says so.
-pub(super) fn refuse_unasked(policy: &Policy, line: Option<&Line>) -> Result<(), Refused> {
-    for grant in &policy.process.execute_writable {
+/// A server would execute what it wrote, and nobody asked for that.
+#[derive(Debug)]
+pub(in crate::cli) struct Unasked {
+    /// A shipped profile says so, and not one of the user's.
+    pub(in crate::cli) is_shipped: bool,
+    /// Which line, and why it does not hold.
+    pub(in crate::cli) message: String,
+}
+
+/// Whether a profile lets a server execute what it wrote where nobody asked for that: in production, and where only a
+/// shipped profile says so.
+pub(in crate::cli) fn unasked(policy: &Policy, is_line: bool) -> Option<Unasked> {
+    policy.process.execute_writable.iter().find_map(|grant| {
         let is_shipped = grant.origin.file.starts_with("<shipped>");
-        let at = escape(&grant.origin.to_string()).into_owned();
-        let (message, help) = match (is_shipped, line.is_some(), policy.profile.env) {
-            (true, true, _) | (false, _, Environment::Dev) => continue,
-            (true, false, _) => (
-                format!("{at}: `process.execute_writable` of a shipped profile is for --no-resolve alone"),
-                "say --no-resolve before an npx or uvx line; or write the key in a profile of your own",
-            ),
-            (false, _, Environment::Prod) => (
-                format!("{at}: `process.execute_writable` is refused in production"),
-                "install what the server executes where it cannot write, and take the key out; or say --env dev",
-            ),
+        let why = match (is_shipped, is_line, policy.profile.env) {
+            (true, true, _) | (false, _, Environment::Dev) => return None,
+            (true, false, _) => "of a shipped profile is for --no-resolve alone",
+            (false, _, Environment::Prod) => "is refused in production",
         };
-        return Err(Refused::new(exit::CONFIGURATION, message, Some(help)));
-    }
-    Ok(())
+        let message = format!("{}: `process.execute_writable` {why}", grant.origin);
+        Some(Unasked { is_shipped, message })
+    })
+}
+
+/// Refuses it.
+pub(super) fn refuse_unasked(policy: &Policy, line: Option<&Line>) -> Result<(), Refused> {
+    let Some(Unasked { is_shipped, message }) = unasked(policy, line.is_some()) else { return Ok(()) };
+    let help = match is_shipped {
+        true => "say --no-resolve before an npx or uvx line; or write the key in a profile of your own",
+        false => {
+            "install what the server executes where it cannot write, and take the key out; or say --env dev"
+        }
+    };
+    Err(Refused::new(exit::CONFIGURATION, escape(&message), Some(help)))
 }
 
 /// Whether a warning says what [`tell`] says.
