@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use crate::mcp::pins::known::Known;
-use crate::mcp::pins::watch::{Note, approval, describe};
+use crate::mcp::pins::watch::{Note, another, approval, describe};
 use crate::mcp::pins::{Change, Finding, Kind};
 use crate::mcp::refusal::Refusal;
 use crate::mcp::visible::visible;
@@ -29,14 +29,19 @@ pub(super) fn settle(shared: &Shared) -> Result<(), Refusal> {
 
 fn write(shared: &Shared) -> Result<(), Refusal> {
     let Some((store, enforce)) = &shared.pins else { return Ok(()) };
-    let (notes, known, server) = {
+    let (notes, known, server, is_another) = {
         let mut gate = shared.gate();
         let Some(watch) = gate.watching() else { return Ok(()) };
-        (watch.take_notes(), watch.take_known(), watch.server().to_owned())
+        let is_another = watch.known().is_another();
+        (watch.take_notes(), watch.take_known(), watch.server().to_owned(), is_another)
     };
     for note in &notes {
         shared.record.pin(note).map_err(|unwritable| Refusal::unwritable(&unwritable.detail))?;
         tell(shared, &server, note);
+    }
+    let waits = |note: &Note| matches!(note, Note::Changed { change, .. } if change.kind == Kind::Tool && change.class.needs_approval());
+    if is_another && notes.iter().any(waits) {
+        shared.stderr.note(&visible(&another(&server), LINE));
     }
     let Some(known) = known else { return Ok(()) };
     let (known, looked) = known;

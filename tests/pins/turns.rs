@@ -161,6 +161,28 @@ fn every_turn_is_called_by_its_class_and_held_back_where_it_should_be() {
     assert_eq!(scene.0.events("tool.defined").len(), 3);
 }
 
+/// Two servers that are started from files of one name have one name, and so one file of pins: that is said where it hurts.
+#[test]
+fn a_server_of_which_nothing_is_left_may_be_another_one() {
+    let scene = Scene::new();
+    assert_eq!(scene.shown("enforce"), ["read", "list"]);
+    let tool = |name: &str| json!({"name": name, "inputSchema": {"type": "object"}});
+    let hint = "it needs a name of its own (run --name)";
+    let told = || String::from_utf8(scene.server(&["diff", "scripted"]).stdout).unwrap();
+    // One of those that were pinned is still there: it is that server.
+    scene.is(&json!({"instructions": "Pages are notes.", "tools": [list_tool(), tool("send")]}));
+    assert_eq!(scene.shown("enforce"), ["list"]);
+    assert!(!scene.stderr().contains(hint) && !told().contains(hint), "{} {}", scene.stderr(), told());
+    assert!(told().contains("1 of 2 waits for approval"), "{}", told());
+    scene.is(&json!({"instructions": "Pages are notes.", "tools": [tool("send"), tool("receive")]}));
+    assert_eq!(scene.shown("enforce"), [""; 0]);
+    assert_eq!(scene.stderr().matches(hint).count(), 1, "{}", scene.stderr());
+    assert!(scene.stderr().contains("of \"scripted\" is left"), "{}", scene.stderr());
+    assert_eq!(told().matches(hint).count(), 1, "{}", told());
+    // It is no more than a word: what was held back is.
+    assert_eq!(scene.diff().iter().filter(|(_, how, _)| how == "added").count(), 2);
+}
+
 #[test]
 fn a_server_that_turns_in_the_middle_of_a_session_is_caught_at_its_next_list() {
     let scene = Scene::new();

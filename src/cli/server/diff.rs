@@ -13,7 +13,7 @@ use crate::cli::server::{fail, report, store, unknown, unusable, written};
 use crate::cli::term::Terminal;
 use crate::cli::term::escape::escape;
 use crate::mcp::pins::known::Known;
-use crate::mcp::pins::watch::approval;
+use crate::mcp::pins::watch::{another, approval};
 use crate::mcp::pins::{Change, Class, Finding, findings};
 use crate::policy::directories::Directories;
 use crate::store::server::Server;
@@ -57,9 +57,14 @@ pub(super) fn run(args: &DiffArgs, directories: &Directories) -> ExitCode {
     let mut out = stdout.lock();
     let result = match args.json {
         true => as_json(&args.server, &changes, strange, staged.as_ref(), &mut out),
-        false => as_text(&args.server, &changes, strange, terminal, &mut out).and_then(|()| match &staged {
-            Some(staged) => writeln!(out).and_then(|()| staged.as_text(terminal, &mut out)),
-            None => Ok(()),
+        false => as_text(&args.server, &changes, strange, terminal, &mut out).and_then(|()| {
+            if known.is_another() {
+                writeln!(out, "{}", escape(&another(&args.server)))?;
+            }
+            match &staged {
+                Some(staged) => writeln!(out).and_then(|()| staged.as_text(terminal, &mut out)),
+                None => Ok(()),
+            }
         }),
     };
     drop(out);
@@ -102,7 +107,8 @@ fn as_text(
     if waiting > 0 {
         let command =
             escape(&approval(server, None).replacen("server diff", "server approve", 1)).into_owned();
-        writeln!(out, "\n{waiting} of {} wait for approval: {command}", changes.len())?;
+        let wait = if waiting == 1 { "waits" } else { "wait" };
+        writeln!(out, "\n{waiting} of {} {wait} for approval: {command}", changes.len())?;
     }
     Ok(())
 }

@@ -40,6 +40,16 @@ impl Known {
         changes
     }
 
+    /// Whether it may be another server than the one that was pinned: no tool has a name that was.
+    pub fn is_another(&self) -> bool {
+        let pinned = |name: &str| self.pinned.get(Kind::Tool, name).is_some();
+        let mut names = self.seen.of(Kind::Tool).map(|(name, _)| name).peekable();
+        self.seen_whole.contains(&Kind::Tool)
+            && self.pinned.of(Kind::Tool).next().is_some()
+            && names.peek().is_some()
+            && !names.any(pinned)
+    }
+
     /// Pins what was seen last: of one definition, or all. What was changed by that.
     pub fn approve(&mut self, one: Option<(Kind, &str)>) -> Vec<Change> {
         let chosen = |change: &Change| one.is_none_or(|one| (change.kind, change.name.as_str()) == one);

@@ -105,6 +105,11 @@ impl Watch {
         &self.server
     }
 
+    /// What is known of it now.
+    pub fn known(&self) -> &Known {
+        &self.known
+    }
+
     /// Whether what changed is held back.
     pub fn enforces(&self) -> bool {
         self.enforce
@@ -381,6 +386,15 @@ pub fn approval(server: &str, one: Option<(Kind, &str)>) -> String {
         // A name of the user's own that needs quotes is not quoted for every shell here.
         (None, _) => format!("caponier server diff, with the server's name: {}", visible(server, 80)),
     }
+}
+
+/// What is said where it may be another server than the one that was pinned under its name.
+pub fn another(server: &str) -> String {
+    format!(
+        "no tool that was pinned of \"{}\" is left: if this is another server, and not that one changed, it needs a name of its \
+         own (run --name)",
+        visible(server, 80)
+    )
 }
 
 #[cfg(test)]
