@@ -196,6 +196,9 @@ impl Broker {
         if let Some(name) = self.protected_name(&survey, &place.path) {
             return self.refuse_protected(&asker, &place, kind, name);
         }
+        if self.leads_elsewhere(&survey, &place) {
+            return self.refuse_protected_parent(&asker, &place, kind);
+        }
         match &place.found {
             Found::Existing { fd, .. } if survey.is_ours(Rights::TRUNCATE) => {
                 // The limit is the caller's, and the kernel would ask ours.

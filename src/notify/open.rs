@@ -299,7 +299,10 @@ impl Broker {
             }
             return self.refuse_protected(asker, place, demand.kind, name);
         }
-        if matches!(place.found, Found::Missing { .. }) && self.covers_protected(&survey, &place.path, false)
+        let is_missing = matches!(place.found, Found::Missing { .. });
+        let writes = request.writes() || request.truncates();
+        if is_missing && self.covers_protected(&survey, &place.path, false)
+            || writes && !request.is_exclusive() && self.leads_elsewhere(&survey, place)
         {
             return self.refuse_protected_parent(asker, place, demand.kind);
         }

@@ -32,6 +32,13 @@ impl Broker {
                 || whole && protected::is_repository_store(path, lifted))
     }
 
+    /// Whether what this file says is where protected names are, so that it is written as little as they are.
+    pub(super) fn leads_elsewhere(&self, survey: &Survey, place: &Place) -> bool {
+        let is_file = place.found.stat().is_some_and(|stat| stat.mode & libc::S_IFMT == libc::S_IFREG);
+        let leads = |below| protected::leads_elsewhere(&place.path, below, &self.context.unprotected);
+        is_file && survey.guarded.is_some_and(leads)
+    }
+
     pub(super) fn refuse_protected(
         &mut self,
         asker: &Asker,
@@ -51,8 +58,14 @@ impl Broker {
     ) -> Reply {
         let name = place.path.file_name().unwrap_or_default();
         let name = crate::event::text(name.as_encoded_bytes()).into_owned();
-        let why =
-            format!("{name} holds protected names: it is made empty or not at all, and stays where it is");
+        let why = match place.found.stat() {
+            Some(stat) if stat.mode & libc::S_IFMT == libc::S_IFREG => {
+                format!("{name} is a file that says where protected names are: it stays as it is")
+            }
+            _ => {
+                format!("{name} holds protected names: it is made empty or not at all, and stays where it is")
+            }
+        };
         let denial = denial(Reason::FsWriteProtected, Remedy::WhyNot(why));
         self.refuse(asker, Access::of(place, kind, libc::EACCES, Evidence::Performed), &denial)
     }

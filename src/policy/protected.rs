@@ -24,7 +24,7 @@ macro_rules! protected {
 protected! {
     /// git runs these, or runs what they name (core.fsmonitor, core.sshCommand, aliases, filters); or it looks for all of
     /// that there instead (gitrepository-layout(5)).
-    GIT: [".git/hooks", ".git/config", ".git/config.worktree", ".git/commondir", ".gitconfig"];
+    GIT: [".git/hooks", ".git/config", ".git/config.worktree", ".git/commondir", ".gitconfig", ".config/git"];
     /// Clients start the servers that these name, or run them (`crushrc` is a script); editors run the tasks and settings in
     /// them; our own narrows the next run.
     CLIENTS: [
@@ -64,6 +64,12 @@ protected! {
         ".zprofile",
         ".zlogin",
         ".zlogout",
+        // zsh takes a compiled file for the script beside it, also where there is no script (zshbuiltins(1), zcompile).
+        ".zshrc.zwc",
+        ".zshenv.zwc",
+        ".zprofile.zwc",
+        ".zlogin.zwc",
+        ".zlogout.zwc",
         ".kshrc",
         ".cshrc",
         ".tcshrc",
@@ -108,6 +114,15 @@ pub fn covers_protected(path: &Path, lifted: &[String]) -> bool {
 pub fn is_repository_store(path: &Path, lifted: &[String]) -> bool {
     let parts = components(path);
     names(lifted).any(|name| name.starts_with(".git/")) && stores(&parts).next().is_some()
+}
+
+/// Whether a regular file of this name says where protected names are instead: in a worktree and in a submodule, `.git` is a
+/// file with a path in it (gitrepository-layout(5)). Asked of a file that is there; `below` as for [`is_protected`].
+pub fn leads_elsewhere(path: &Path, below: usize, lifted: &[String]) -> bool {
+    let parts = components(path);
+    parts.len() > below
+        && parts.last().is_some_and(|part| reads_as(part, ".git"))
+        && names(lifted).any(|name| name.starts_with(".git/"))
 }
 
 /// How many components a path has, as [`is_protected`] counts them.
@@ -193,6 +208,19 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn a_file_that_is_a_pointer_leads_elsewhere() {
+        let leads = |path: &str, below, lifted: &[&str]| {
+            let lifted: Vec<String> = lifted.iter().map(ToString::to_string).collect();
+            leads_elsewhere(Path::new(path), below, &lifted)
+        };
+        assert!(leads("/w/tree/.git", 1, &[]) && leads("/w/.GIT", 1, &[".git/hooks"]));
+        assert!(!leads("/w/.git/HEAD", 1, &[]) && !leads("/w/.config", 1, &[]) && !leads("/w/a.git", 1, &[]));
+        assert!(!leads("/w/.git", 2, &[]), "granted by name");
+        let all = [".git/hooks", ".git/config", ".git/config.worktree", ".git/commondir"];
+        assert!(!leads("/w/.git", 1, &all));
+    }
 
     fn protected(path: &str) -> Option<&'static str> {
         is_protected(Path::new(path), 0, &[])

@@ -18,6 +18,11 @@ fn refused(access: &'static str, path: &str) -> Record {
 fn a09_hooks_and_git_config_are_not_written() {
     let renamed = |from: &str, to: &str| refused("rename", from).or("path", &format!("{{workspace}}/{to}"));
     Trial::new("a09_protected", &["{workspace}"])
+        .stage(|ground| {
+            let worktree = ground.path("workspace/worktree");
+            fs::create_dir_all(&worktree).expect("worktree");
+            fs::write(worktree.join(".git"), "gitdir: ../.git/worktrees/worktree\n").expect("worktree/.git");
+        })
         .works("ordinary")
         .recorded(Record::allowed("create", "{workspace}/src.txt"))
         .works("read")
@@ -36,6 +41,14 @@ fn a09_hooks_and_git_config_are_not_written() {
         .blocked("commondir", "EACCES", refused("create", ".git/commondir"))
         .blocked("git-file", "EACCES", refused("create", "nested/fresh/.git"))
         .blocked("config-worktree", "EACCES", refused("create", ".git/config.worktree"))
+        .blocked("worktree-write", "EACCES", refused("write", "worktree/.git"))
+        .blocked("worktree-append", "EACCES", refused("write", "worktree/.git"))
+        .blocked("worktree-update", "EACCES", refused("write", "worktree/.git"))
+        .blocked("worktree-empty", "EACCES", refused("truncate", "worktree/.git"))
+        .blocked("worktree-truncate", "EACCES", refused("truncate", "worktree/.git"))
+        .blocked("worktree-by-symlink", "EACCES", refused("write", "worktree/.git"))
+        .blocked("worktree-second-name", "EACCES", refused("link", "worktree/.git"))
+        .blocked("worktree-onto", "EACCES", renamed("second", "worktree/.git"))
         .blocked("move-away", "EACCES", renamed(".git", "moved"))
         .blocked("move-in", "EACCES", renamed("kit", "nested/fresh/.git"))
         .run();
@@ -49,6 +62,8 @@ fn a10_client_and_shell_configuration_is_not_created() {
         .blocked("own-profile", "EACCES", refused("create", ".caponier.toml"))
         .blocked("bashrc", "EACCES", refused("create", ".bashrc"))
         .blocked("zshrc", "EACCES", refused("create", ".zshrc"))
+        .blocked("zshrc-compiled", "EACCES", refused("create", ".zshrc.zwc"))
+        .blocked("git-config", "EACCES", refused("create", ".config/git"))
         .blocked("profile", "EACCES", refused("create", ".profile"))
         .blocked("mkdir-cursor", "EACCES", refused("create", ".cursor"))
         .blocked("cursor", "EACCES", refused("create", "has/.cursor/mcp.json"))

@@ -2,7 +2,8 @@
  * Vulnerability: deny-inside-allow. A writable project holds files that run code later: .git/hooks, .envrc …
  * Vector: write them, present or absent, by every route: directly, relative after chdir, by a descriptor of the folder,
  *         through a symlink, with odd spellings, in a nested repository; create, rename onto, link and symlink; move
- *         the folder away, prepare it elsewhere and move it in.
+ *         the folder away, prepare it elsewhere and move it in. Write the file `.git` of a worktree, which leads to another
+ *         repository then.
  * Expected: EACCES, reason fs.write.protected; ordinary files beside them stay writable, and reading works. */
 #include "attack.h"
 
@@ -23,6 +24,7 @@ int main(int argc, char **argv) {
     if (mkdir("kit", 0755) < 0 || mkdir("kit/hooks", 0755) < 0) broken("mkdir");
     stage_file("kit/hooks/post-commit", 0755);
     if (symlink(".git", "alias") < 0) broken("symlink");
+    if (symlink("worktree/.git", "pointer") < 0) broken("symlink");
 
     STEP("ordinary", try_write("src.txt"));
     STEP("read", try_open(".git/config", O_RDONLY, 0));
@@ -48,6 +50,15 @@ int main(int argc, char **argv) {
     STEP("git-file", try_write("nested/fresh/.git"));
     STEP("config-worktree", try_write(".git/config.worktree"));
     unlink("nested/fresh/.git");
+    /* In a worktree it is there already. */
+    STEP("worktree-write", try_write("worktree/.git"));
+    STEP("worktree-append", try_open("worktree/.git", O_WRONLY | O_APPEND, 0));
+    STEP("worktree-update", try_open("worktree/.git", O_RDWR, 0));
+    STEP("worktree-empty", try_open("worktree/.git", O_RDONLY | O_TRUNC, 0));
+    STEP("worktree-truncate", truncate("worktree/.git", 0));
+    STEP("worktree-by-symlink", try_write("pointer"));
+    STEP("worktree-second-name", link("worktree/.git", "worktree/other"));
+    STEP("worktree-onto", rename("second", "worktree/.git"));
     STEP("move-away", rename(".git", "moved"));
     STEP("move-in", rename("kit", "nested/fresh/.git"));
     return finish();

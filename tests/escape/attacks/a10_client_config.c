@@ -13,6 +13,10 @@ int main(int argc, char **argv) {
     STEP("own-profile", try_write(".caponier.toml"));
     STEP("bashrc", try_write(".bashrc"));
     STEP("zshrc", try_write(".zshrc"));
+    /* zsh takes it for .zshrc. */
+    STEP("zshrc-compiled", try_write(".zshrc.zwc"));
+    if (mkdir(".config", 0755) < 0) broken(".config");
+    STEP("git-config", mkdir(".config/git", 0755));
     STEP("profile", try_write(".profile"));
     STEP("mkdir-cursor", mkdir(".cursor", 0755));
     STEP("cursor", try_write("has/.cursor/mcp.json"));
