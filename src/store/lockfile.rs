@@ -175,9 +175,11 @@ impl Lock {
     /// It cannot be read, is none of ours, or belongs to another folder.
     pub(crate) fn read(folder: &Path, file: &File) -> Result<Lock, Error> {
         let path = folder.join(NAME);
-        let mut text = Vec::new();
-        let read = file.take(MAX_BYTES + 1).read_to_end(&mut text);
-        read.map_err(|source| Error::Unusable { path: path.clone(), source })?;
+        let unusable = |source| Error::Unusable { path: path.clone(), source };
+        // As long as it says that it is: read in one go, and to its end all the same.
+        let bytes = file.metadata().map_err(unusable)?.len().min(MAX_BYTES);
+        let mut text = Vec::with_capacity(usize::try_from(bytes).unwrap_or_default());
+        file.take(MAX_BYTES + 1).read_to_end(&mut text).map_err(unusable)?;
         let broken = |detail: String| Error::Broken { path: path.clone(), detail };
         if text.len() as u64 > MAX_BYTES {
             return Err(broken(format!("more than {MAX_BYTES} bytes")));

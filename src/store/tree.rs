@@ -5,20 +5,21 @@
 //! restored backup) is hashed again. What is missing, what is new and what leads elsewhere is as wrong as what changed:
 //! a module that nobody installed would be loaded all the same. Rests on `inode(7)`.
 
-use std::collections::HashMap;
+mod walk;
+
+use std::cmp::Ordering;
 use std::fmt::Write as _;
 use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{self, Read};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt, symlink};
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt, symlink};
 use std::path::{Component, Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-/// Most files of one tree.
-const MOST: usize = 400_000;
-/// Deepest folder.
-const DEEPEST: usize = 100;
+use crate::store::tree::walk::{Found, Stat};
+
+pub(crate) use crate::store::tree::walk::files_while;
 
 /// One file or link.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -66,30 +67,31 @@ pub(crate) enum Error {
     },
 }
 
+impl Error {
+    fn path(&self) -> &Path {
+        let (Error::Unreadable { path, .. } | Error::Odd { path, .. } | Error::Tampered { path, .. }) = self;
+        path
+    }
+}
+
 /// Looks at a whole tree, files without write permission from now on, sorted by path. Links stay inside, or lead to
 /// `outside` (the interpreter of a virtual environment).
 pub(crate) fn lock(root: &Path, outside: &dyn Fn(&Path) -> bool) -> Result<Vec<Entry>, Error> {
-    let mut entries = Vec::new();
-    walk(root, &mut |path, name, metadata| {
-        if metadata.file_type().is_symlink() {
-            let target = fs::read_link(path).map_err(unreadable(path))?;
-            if !stays_inside(name, &target) && !outside(path) {
-                return Err(Error::Odd {
-                    path: path.to_owned(),
-                    what: "a link that leads out of the package",
-                });
+    let locked = |found: Found| {
+        let path = root.join(&found.name);
+        if found.link {
+            let target = fs::read_link(&path).map_err(unreadable(&path))?;
+            if !stays_inside(&found.name, &target) && !outside(&path) {
+                return Err(Error::Odd { path, what: "a link that leads out of the package" });
             }
-            entries.push(entry(name, link(path, &target)?, metadata));
-            return Ok(());
+            return Ok(Entry::new(found.name, link(&path, &target)?, &found.stat));
         }
-        let mode = metadata.permissions().mode() & 0o555 | 0o400;
-        fs::set_permissions(path, Permissions::from_mode(mode)).map_err(unreadable(path))?;
-        let metadata = fs::symlink_metadata(path).map_err(unreadable(path))?;
-        entries.push(entry(name, sha256(path)?, &metadata));
-        Ok(())
-    })?;
-    entries.sort_by(|a, b| a.path.cmp(&b.path));
-    Ok(entries)
+        let mode = found.stat.mode & 0o555 | 0o400;
+        fs::set_permissions(&path, Permissions::from_mode(mode)).map_err(unreadable(&path))?;
+        let metadata = fs::symlink_metadata(&path).map_err(unreadable(&path))?;
+        Ok(Entry::new(found.name, sha256(&path)?, &Stat::from(&metadata)))
+    };
+    walk::files(root)?.into_iter().map(locked).collect()
 }
 
 /// Copies a tree, links as links; `to` is not there yet. Who shares blocks on the disk, the file system decides.
@@ -98,42 +100,55 @@ pub(crate) fn lock(root: &Path, outside: &dyn Fn(&Path) -> bool) -> Result<Vec<E
 /// Something cannot be read or written.
 pub(crate) fn copy(from: &Path, to: &Path) -> Result<(), Error> {
     fs::create_dir_all(to).map_err(unreadable(to))?;
-    walk(from, &mut |path, name, metadata| {
-        let copy = to.join(name);
+    for found in walk::files(from)? {
+        let (path, copy) = (from.join(&found.name), to.join(&found.name));
         let folder = copy.parent().unwrap_or(to);
         fs::create_dir_all(folder).map_err(unreadable(folder))?;
-        let copied = match metadata.file_type().is_symlink() {
-            true => fs::read_link(path).and_then(|target| symlink(target, &copy)),
-            false => fs::copy(path, &copy).map(drop),
+        let copied = match found.link {
+            true => fs::read_link(&path).and_then(|target| symlink(target, &copy)),
+            false => fs::copy(&path, &copy).map(drop),
         };
-        copied.map_err(unreadable(path))
-    })
+        copied.map_err(unreadable(&path))?;
+    }
+    Ok(())
 }
 
-/// Whether a tree is still what was locked.
+/// Whether what was found in a tree is what was locked. Both are in the order of their paths: they agree as long as
+/// they are the same one by one, and the first that are not say what is wrong.
 ///
 /// # Errors
-/// The first thing that is not.
-pub(crate) fn check(root: &Path, entries: &[Entry]) -> Result<(), Error> {
-    let mut known: HashMap<&str, &Entry> = entries.iter().map(|entry| (entry.path.as_str(), entry)).collect();
-    walk(root, &mut |path, name, metadata| {
-        let tampered = |how| Error::Tampered { path: path.to_owned(), how };
-        let locked = known.remove(name).ok_or_else(|| tampered("is new: it was not installed"))?;
-        if *locked == entry(name, locked.is.clone(), metadata) {
-            return Ok(());
+/// The smallest path that is not as it was.
+pub(crate) fn check(root: &Path, entries: &[Entry], found: &[Found]) -> Result<(), Error> {
+    let tampered = |name: &str, how| Err(Error::Tampered { path: root.join(name), how });
+    let mut found = found.iter();
+    let mut next = found.next();
+    for locked in entries {
+        match next.map(|there| (there.name.cmp(&locked.path), there)) {
+            Some((Ordering::Equal, there)) => same(root, locked, there)?,
+            Some((Ordering::Less, there)) => return tampered(&there.name, "is new: it was not installed"),
+            Some((Ordering::Greater, _)) | None => return tampered(&locked.path, "is missing"),
         }
-        let is = match metadata.file_type().is_symlink() {
-            true => link(path, &fs::read_link(path).map_err(unreadable(path))?)?,
-            false => sha256(path)?,
-        };
-        if is != locked.is || metadata.mode() & 0o7777 != locked.mode {
-            return Err(tampered("was changed since it was installed"));
-        }
-        Ok(())
-    })?;
-    match known.into_keys().min() {
-        Some(missing) => Err(Error::Tampered { path: root.join(missing), how: "is missing" }),
+        next = found.next();
+    }
+    match next {
+        Some(there) => tampered(&there.name, "is new: it was not installed"),
         None => Ok(()),
+    }
+}
+
+/// Whether a file is the one that was locked, or has the same contents and mode.
+fn same(root: &Path, locked: &Entry, there: &Found) -> Result<(), Error> {
+    if locked.stat() == there.stat {
+        return Ok(());
+    }
+    let path = root.join(&there.name);
+    let is = match there.link {
+        true => link(&path, &fs::read_link(&path).map_err(unreadable(&path))?)?,
+        false => sha256(&path)?,
+    };
+    match is == locked.is && there.stat.mode == locked.mode {
+        true => Ok(()),
+        false => Err(Error::Tampered { path, how: "was changed since it was installed" }),
     }
 }
 
@@ -141,21 +156,24 @@ pub(crate) fn check(root: &Path, entries: &[Entry]) -> Result<(), Error> {
 pub(crate) fn digest(head: &str, entries: &[Entry]) -> String {
     let mut digest = Sha256::new();
     digest.update(head.as_bytes());
+    let mut line = String::new();
     for entry in entries {
-        digest.update(format!("\n{}\0{:o}\0{}", entry.path, entry.mode, entry.is));
+        line.clear();
+        let _ = write!(line, "\n{}\0{:o}\0{}", entry.path, entry.mode, entry.is);
+        digest.update(&line);
     }
     hex(&digest.finalize())
 }
 
-fn entry(name: &str, is: String, metadata: &fs::Metadata) -> Entry {
-    Entry {
-        path: name.to_owned(),
-        is,
-        mode: metadata.mode() & 0o7777,
-        size: metadata.len(),
-        ino: metadata.ino(),
-        mtime: (metadata.mtime(), metadata.mtime_nsec()),
-        ctime: (metadata.ctime(), metadata.ctime_nsec()),
+impl Entry {
+    fn new(path: String, is: String, stat: &Stat) -> Entry {
+        let Stat { mode, size, ino, mtime, ctime } = *stat;
+        Entry { path, is, mode, size, ino, mtime, ctime }
+    }
+
+    fn stat(&self) -> Stat {
+        let Entry { mode, size, ino, mtime, ctime, .. } = *self;
+        Stat { mode, size, ino, mtime, ctime }
     }
 }
 
@@ -181,38 +199,6 @@ fn stays_inside(name: &str, target: &Path) -> bool {
             Component::CurDir => true,
             Component::RootDir | Component::Prefix(_) => false,
         })
-}
-
-type Visit<'a> = dyn FnMut(&Path, &str, &fs::Metadata) -> Result<(), Error> + 'a;
-
-/// Every file and link below `root`, by what the folder itself says: no link is followed.
-fn walk(root: &Path, visit: &mut Visit<'_>) -> Result<(), Error> {
-    let mut folders = vec![(root.to_owned(), String::new(), 0)];
-    let mut seen = 0;
-    while let Some((folder, prefix, depth)) = folders.pop() {
-        for found in fs::read_dir(&folder).map_err(unreadable(&folder))? {
-            let found = found.map_err(unreadable(&folder))?;
-            let path = found.path();
-            let odd = |what| Error::Odd { path: path.clone(), what };
-            seen += 1;
-            if seen > MOST || depth > DEEPEST {
-                return Err(odd("a package with more files than any has"));
-            }
-            let name = found.file_name();
-            let name = name.to_str().ok_or_else(|| odd("a name that is not UTF-8"))?;
-            let name = format!("{prefix}{name}");
-            let metadata = found.metadata().map_err(unreadable(&path))?;
-            let kind = metadata.file_type();
-            if kind.is_dir() {
-                folders.push((path, format!("{name}/"), depth + 1));
-            } else if kind.is_file() || kind.is_symlink() {
-                visit(&path, &name, &metadata)?;
-            } else {
-                return Err(odd("neither a file nor a folder nor a link"));
-            }
-        }
-    }
-    Ok(())
 }
 
 fn sha256(path: &Path) -> Result<String, Error> {
@@ -258,6 +244,10 @@ mod tests {
         lock(root, &|_| false).unwrap()
     }
 
+    fn check(root: &Path, entries: &[Entry]) -> Result<(), Error> {
+        super::check(root, entries, &walk::files(root)?)
+    }
+
     fn how(root: &Path, entries: &[Entry]) -> &'static str {
         match check(root, entries) {
             Err(Error::Tampered { how, .. }) => how,
@@ -301,6 +291,59 @@ mod tests {
             change(root.path());
             assert_eq!(how(root.path(), &entries), expected);
         }
+    }
+
+    /// Not the first that a disk happens to name.
+    #[test]
+    fn of_several_changes_the_smallest_path_is_told() {
+        let change = |root: &Path, name: &str| {
+            let file = root.join(name);
+            fs::remove_file(&file).unwrap();
+            fs::write(&file, "other").unwrap();
+        };
+        let (changed, new, missing) =
+            ("was changed since it was installed", "is new: it was not installed", "is missing");
+        let mut changes: [(&str, &str, &dyn Fn(&Path)); 6] = [
+            ("c/x", new, &|root| {
+                fs::create_dir(root.join("c")).unwrap();
+                fs::write(root.join("c/x"), "").unwrap();
+            }),
+            ("a/package.json", missing, &|root| fs::remove_file(root.join("a/package.json")).unwrap()),
+            ("a/link", changed, &|root| {
+                fs::remove_file(root.join("a/link")).unwrap();
+                symlink("b", root.join("a/link")).unwrap();
+            }),
+            ("a/b/index.js", changed, &|root| change(root, "a/b/index.js")),
+            ("a/b/a.js", new, &|root| fs::write(root.join("a/b/a.js"), "").unwrap()),
+            ("a-b", new, &|root| symlink("a", root.join("a-b")).unwrap()),
+        ];
+        for _ in 0..2 {
+            let root = tree();
+            let entries = locked(root.path());
+            let mut told = Vec::new();
+            for (_, _, change) in &changes {
+                change(root.path());
+                told.push(check(root.path(), &entries).unwrap_err().to_string());
+            }
+            let expected: Vec<_> = (1..=changes.len())
+                .filter_map(|so_far| changes[..so_far].iter().min_by_key(|(name, ..)| *name))
+                .map(|(name, how, _)| format!("{} {how}", root.path().join(name).display()))
+                .collect();
+            assert_eq!(told, expected);
+            changes.reverse();
+        }
+    }
+
+    /// A list that is not in order, or names something twice, is none that was written here.
+    #[test]
+    fn entries_in_another_order_are_not_what_is_there() {
+        let root = tree();
+        let mut entries = locked(root.path());
+        entries.swap(0, 1);
+        assert_eq!(how(root.path(), &entries), "is new: it was not installed");
+        entries.swap(0, 1);
+        entries.insert(1, entries[0].clone());
+        assert_eq!(how(root.path(), &entries), "is missing");
     }
 
     /// The times are put back, and the size stays: `ctime` is what tells.
