@@ -109,8 +109,9 @@ fn what_a_repository_takes_of_tools_and_ports_is_named_in_the_log() {
     query.args(["audit", "query", "--jsonl", "--denied", "--audit-dir", &ground.text("audit")]);
     let text = String::from_utf8(launch::start(query).finish().stdout).expect("UTF-8");
     let of = |reason: &str| -> serde_json::Value {
-        let events = text.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).expect("JSON"));
-        let found = events.filter(|event| event["reason"] == reason).last();
+        let mut events =
+            text.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).expect("JSON"));
+        let found = events.rfind(|event| event["reason"] == reason);
         found.unwrap_or_else(|| panic!("no {reason}: {text} {held:?}"))
     };
     for (reason, by, given) in [
