@@ -3,7 +3,9 @@
 //! Every figure is a median of interleaved samples, with its quartiles, so that a change of the machine's mood hits
 //! both sides. Still: on a machine that does something else, or with two cores, ratios wander by a few per cent from
 //! run to run; a figure that is just missed or just met is a reason to run it again on an idle machine.
-//! Figures marked `quoted` have no target: without pinning they show where the scheduler put the processes.
+//! Figures marked `quoted` have no target: without pinning they show where the scheduler put the processes, and what it
+//! costs to wake a processor that sleeps (dear in a virtual machine, and paid by both sides, but more often by the one
+//! that has more threads to wake).
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "this program reports")]
 
@@ -200,6 +202,26 @@ fn on_one_cpu<T>(work: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
     done
 }
 
+/// Says where the processes ran; what the scheduler had a hand in is quoted only.
+fn placed(figures: Vec<Figure>, pinned: bool) -> Vec<Figure> {
+    let told = |figure: Figure| Figure {
+        name: format!("{}, {}", figure.name, if pinned { "one CPU" } else { "unpinned" }),
+        target: if pinned { figure.target } else { Target::None },
+        ..figure
+    };
+    figures.into_iter().map(told).collect()
+}
+
+/// A part whose targets hold on one CPU.
+fn pinned(place: &Place, part: Part) -> io::Result<Vec<Figure>> {
+    Ok(placed(on_one_cpu(|| part(place))?, true))
+}
+
+/// The same, wherever the scheduler puts the processes.
+fn unpinned(place: &Place, part: Part) -> io::Result<Vec<Figure>> {
+    Ok(placed(part(place)?, false))
+}
+
 /// A connection that stays open, after the handshake.
 fn open(place: &Place, command: &[OsString]) -> io::Result<Connection> {
     let mut connection = Connection::open(command, place.home.path())?;
@@ -209,7 +231,7 @@ fn open(place: &Place, command: &[OsString]) -> io::Result<Connection> {
 }
 
 /// All of [`TRAFFIC`] over two connections that stay open, in turn.
-fn relays(place: &Place, pinned: bool) -> io::Result<Vec<Figure>> {
+fn relays(place: &Place) -> io::Result<Vec<Figure>> {
     let echo = place.programs.join("bench-echo").into_os_string();
     let grant = echo.to_string_lossy().into_owned();
     let ours = place.penned(&["--profile", "base", "--exec", &grant], std::slice::from_ref(&echo));
@@ -219,11 +241,11 @@ fn relays(place: &Place, pinned: bool) -> io::Result<Vec<Figure>> {
     for traffic in &TRAFFIC {
         let pair = Pair::sample(15, || traffic.measure(&mut ours), || traffic.measure(&mut theirs))?;
         figures.push(Figure {
-            name: format!("{}, {}", traffic.name, if pinned { "one CPU" } else { "unpinned" }),
+            name: traffic.name.to_owned(),
             unit: traffic.unit(),
             ours: pair.ours,
             against: Some(("plain relay", pair.theirs)),
-            target: if pinned { traffic.target } else { Target::None },
+            target: traffic.target,
         });
     }
     ours.close()?;
@@ -255,20 +277,22 @@ fn idle_memory(place: &Place) -> io::Result<Vec<Figure>> {
 /// A group of figures.
 type Part = fn(&Place) -> io::Result<Vec<Figure>>;
 
-const PARTS: [(&str, Part); 13] = [
+const PARTS: [(&str, Part); 15] = [
     ("launch", launches),
     ("first answers", first_answers),
-    ("relay, one CPU", |place| on_one_cpu(|| relays(place, true))),
-    ("relay, unpinned", |place| relays(place, false)),
+    ("relay, one CPU", |place| pinned(place, relays)),
+    ("relay, unpinned", |place| unpinned(place, relays)),
     ("memory", idle_memory),
     ("clients", clients::figures),
     ("store", store::figures),
     ("gate", gate::figures),
     ("network", network::figures),
-    ("protected", protected::figures),
-    ("recording, first answers", recording::first_answers),
-    ("recording, opens", recording::opens),
-    ("recording, events", recording::events),
+    ("protected, one CPU", |place| pinned(place, protected::figures)),
+    ("protected, unpinned", |place| unpinned(place, protected::figures)),
+    ("first answers recorded, one CPU", |place| pinned(place, recording::first_answers)),
+    ("first answers recorded, unpinned", |place| unpinned(place, recording::first_answers)),
+    ("opens recorded", recording::opens),
+    ("events recorded", recording::events),
 ];
 
 fn run(as_json: bool, only: Option<&str>) -> io::Result<()> {

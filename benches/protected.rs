@@ -92,6 +92,13 @@ fn figure(name: &str, ours: Vec<f64>, theirs: Vec<f64>) -> Figure {
 /// Names that stay as they are, so that each of these folders has some.
 fn lay(place: &Place) -> io::Result<PathBuf> {
     let work = place.work();
+    for entry in std::fs::read_dir(&work)? {
+        let entry = entry?;
+        // What is written anew was written before, when this is measured twice.
+        if entry.file_name().as_encoded_bytes().starts_with(b"new-") {
+            std::fs::remove_file(entry.path())?;
+        }
+    }
     std::fs::create_dir_all(work.join(".claude"))?;
     for name in [".mcp.json", ".envrc", ".claude/settings.json"] {
         std::fs::write(work.join(name), "{}\n")?;
