@@ -26,6 +26,10 @@ const LONGEST_NAME: usize = 255;
 pub(super) const SET_ID: u32 = 0o6000;
 const WHY_NO_SET_ID: &str = "set-user-ID and set-group-ID bits lend rights to whoever runs the file";
 
+const WHY_NO_FLAGS: &str = "a file's flags (immutable, append only …) are the system's";
+/// The size of `struct xattr_args`: a value, its size, flags.
+const XATTR_ARGUMENTS: usize = 16;
+
 /// Which file.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Which {
@@ -122,6 +126,36 @@ impl Broker {
                 true => Err(io::Error::from_raw_os_error(libc::EPERM)),
                 false => metadata::set_attribute(fd, &name, &value, flags as i32),
             })
+        })
+    }
+
+    /// `setxattrat(2)`: value, size and flags lie in memory (`struct xattr_args`), and are read once.
+    pub(super) fn set_attribute_at(&mut self, notification: &Notification) -> Reply {
+        let [dirfd, path, at_flags, name, arguments, length] = notification.args;
+        let known = (libc::AT_SYMLINK_NOFOLLOW | libc::AT_EMPTY_PATH) as u32;
+        let mut bytes = [0u8; XATTR_ARGUMENTS];
+        match usize::try_from(length).unwrap_or(usize::MAX) {
+            ..XATTR_ARGUMENTS => return Reply::errno(libc::EINVAL),
+            XATTR_ARGUMENTS => {}
+            // Something newer than what is known here.
+            _ => return Reply::errno(libc::E2BIG),
+        }
+        if at_flags as u32 & !known != 0 {
+            return Reply::errno(libc::EINVAL);
+        }
+        if let Err(error) = memory::read_exact(notification.tid, arguments, &mut bytes) {
+            return Reply::errno(errno::of(&error));
+        }
+        let word = |at: usize| bytes[at..].first_chunk().map_or(0, |word| u32::from_ne_bytes(*word));
+        let value = bytes.first_chunk().map_or(0, |value| u64::from_ne_bytes(*value));
+        let which = Which::flagged(dirfd as i32, path, at_flags);
+        self.set_attribute(notification, which, name, (value, word(8).into()), word(12).into())
+    }
+
+    /// `file_setattr(2)`: immutable, append only, project. It is nobody's business in the pen.
+    pub(super) fn set_file_flags(&mut self, notification: &Notification, which: Which) -> Reply {
+        self.change_metadata(notification, which, Err(Refusal::Privileged(WHY_NO_FLAGS)), |_| {
+            Err(libc::EPERM)
         })
     }
 

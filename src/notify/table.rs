@@ -6,7 +6,6 @@ use crate::sys::seccomp::Notification;
 use crate::sys::syscall;
 
 const CWD: i32 = libc::AT_FDCWD;
-const NOFOLLOW: u64 = libc::AT_SYMLINK_NOFOLLOW as u64;
 
 impl Broker {
     /// Judges one call.
@@ -62,10 +61,12 @@ impl Broker {
             "setxattr" => self.set_attribute(n, Which::follow(a), b, (c, d), e),
             "lsetxattr" => self.set_attribute(n, Which::link_itself(a), b, (c, d), e),
             "fsetxattr" => self.set_attribute(n, Which::Descriptor(a as i32), b, (c, d), e),
+            "setxattrat" => self.set_attribute_at(n),
+            "file_setattr" => self.set_file_flags(n, Which::flagged(a as i32, b, e)),
             "removexattr" => self.remove_attribute(n, Which::follow(a), b),
             "lremovexattr" => self.remove_attribute(n, Which::link_itself(a), b),
             "fremovexattr" => self.remove_attribute(n, Which::Descriptor(a as i32), b),
-            "removexattrat" => self.remove_attribute(n, Which::flagged(a as i32, b, c & NOFOLLOW), d),
+            "removexattrat" => self.remove_attribute(n, Which::flagged(a as i32, b, c), d),
 
             "inotify_add_watch" => self.add_watch(n),
             "connect" => self.connect(n),

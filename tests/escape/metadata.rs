@@ -82,19 +82,22 @@ fn b04_no_time_is_changed() {
 
 #[test]
 fn b05_no_attribute_is_changed() {
-    // No C library uses these two; they are on no list, and nobody acts on their arguments in memory.
-    let unlisted = |call: &str| Record::syscall(call, "syscall.not-allowed");
     Trial::new("b05_attributes", PLACES)
         .stage(stage_attributes)
         .works("own")
         .works("own-remove")
+        .works("own-setxattrat")
+        .works("own-setxattrat-read")
+        .blocked("own-file_setattr", "EPERM", Record::file("metadata", PRIVILEGED, NOTE))
+        .blocked("own-setxattrat-trusted", "EPERM", Record::file("metadata", PRIVILEGED, NOTE))
+        .in_the_open(Open::RefusedForUser("EPERM"))
         .blocked("setxattr", "EACCES", changed(SECRET))
         .blocked("lsetxattr", "EACCES", changed(SECRET))
-        .blocked("setxattrat", "EPERM", unlisted("setxattrat"))
+        .blocked("setxattrat", "EACCES", changed(SECRET))
         .blocked("removexattr", "EACCES", changed(SECRET))
         .blocked("lremovexattr", "EACCES", changed(SECRET))
         .blocked("removexattrat", "EACCES", changed(SECRET))
-        .blocked("file_setattr", "EPERM", unlisted("file_setattr"))
+        .blocked("file_setattr", "EACCES", changed(SECRET))
         .blocked("fsetxattr-read-only", "EACCES", changed(PAGE))
         .blocked("fremovexattr-read-only", "EACCES", changed(PAGE))
         .blocked("trusted", "EPERM", Record::file("metadata", PRIVILEGED, NOTE))

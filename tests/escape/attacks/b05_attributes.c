@@ -2,7 +2,7 @@
  * Vulnerability: Landlock does not mediate extended attributes; some of them carry rights, all of them carry data.
  * Vector: setxattr and removexattr in all their forms, setxattrat (463), removexattrat (466), file_setattr (469).
  * Expected: EACCES outside every grant and in a read grant; in the workspace `user.*` works, `security.*` and
- *           `trusted.*` are EPERM. setxattrat and file_setattr are on no list: EPERM anywhere. */
+ *           `trusted.*` are EPERM, and so are a file's flags (file_setattr). */
 #include "attack.h"
 #include <sys/xattr.h>
 #ifndef SYS_setxattrat
@@ -27,10 +27,18 @@ int main(int argc, char **argv) {
         uint64_t flags;
         uint32_t extent, extents, project, cow_extent;
     } attributes = {0};
+    char read[4];
     (void)argc;
     begin();
     STEP("own", setxattr(mine, "user.a", "v", 1, 0));
     STEP("own-remove", removexattr(mine, "user.a"));
+    STEP("own-setxattrat",
+         syscall(SYS_setxattrat, AT_FDCWD, mine, AT_SYMLINK_NOFOLLOW, "user.c", &arguments, sizeof arguments));
+    STEP("own-setxattrat-read", getxattr(mine, "user.c", read, sizeof read) == 1 && *read == 'v' ? 0 : -1);
+    STEP("own-file_setattr",
+         syscall(SYS_file_setattr, AT_FDCWD, mine, &attributes, sizeof attributes, 0));
+    STEP("own-setxattrat-trusted",
+         syscall(SYS_setxattrat, AT_FDCWD, mine, 0, "trusted.b", &arguments, sizeof arguments));
     STEP("setxattr", setxattr(secret, "user.a", "v", 1, 0));
     STEP("lsetxattr", lsetxattr(secret, "user.b", "v", 1, 0));
     STEP("setxattrat", syscall(SYS_setxattrat, AT_FDCWD, secret, 0, "user.c", &arguments, sizeof arguments));
