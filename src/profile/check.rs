@@ -89,7 +89,13 @@ fn find<'g>(access: Access, grant: &'g Grant, places: &Places) -> Result<Option<
 
 fn refused(found: &Placed<'_>, refusals: &Refusals, places: &Places) -> Option<Problem> {
     let reasons = refusals.of(found.access, &found.place);
-    let first = reasons.first()?;
+    let Some(first) = reasons.first() else {
+        // A link of /proc's own, which is not followed when the grant is opened.
+        let by_proc = found.grant.path.starts_with("/proc");
+        let message = || format!("{} leads through /proc, of which nothing is granted", found.named());
+        let help = format!("name the target itself (\"{}\")", found.place.path.display());
+        return by_proc.then(|| found.problem(message()).help(help));
+    };
     let place = first.place.display();
     let what = first.what;
     let message = if first.inside {

@@ -33,6 +33,8 @@ fn secrets_clients_and_our_own_folders_are_never_granted() {
         ("$ROOT/data", "is never granted: one of caponier's own folders"),
         ("/proc", "is never granted: served by the broker"),
         ("/proc/self", "served by the broker"),
+        ("/proc/self/root/usr/share", "leads through /proc"),
+        ("/proc/self/exe", "leads through /proc"),
         ("/dev", "is never granted: the folder of all devices"),
     ] {
         for access in [Access::Read, Access::Write, Access::Execute] {
