@@ -15,6 +15,7 @@ use crate::network::{self, Asker, Caller, Connected, Refused, Target, Way};
 use crate::notify::denial::never;
 use crate::notify::{Broker, Reply, target};
 use crate::policy::address::canonical;
+use crate::policy::network::Network;
 use crate::policy::reason::Reason;
 use crate::policy::verdict::{Denial, Layer, Remedy};
 use crate::sys::seccomp::{self, Answer, Notification};
@@ -102,7 +103,7 @@ impl Broker {
             return Reply::errno(libc::EAFNOSUPPORT);
         }
         if network.policy().listens(asked.ip(), asked.port()).is_none() {
-            let refused = not_to_listen_on(asked);
+            let refused = not_to_listen_on(network.policy(), asked);
             return self.refuse_connection(&network, &asker, asked, &refused);
         }
         let target = Target { host: None, asked, address: asked };
@@ -130,7 +131,7 @@ impl Broker {
         let policy = network.policy();
         let granted = policy.listens(own.ip(), own.port()).or_else(|| policy.listens(own.ip(), 0));
         if own.port() == 0 || granted.is_none() {
-            let denial = not_to_listen_on(own).denial;
+            let denial = not_to_listen_on(policy, own).denial;
             return self.refuse_call(notification, libc::EACCES, &denial);
         }
         let backlog = notification.args[1] as i32;
@@ -277,13 +278,16 @@ impl Broker {
 /// The call succeeded.
 const DONE: Reply = Reply::Answer(Answer::Value(0));
 
-fn not_to_listen_on(address: SocketAddr) -> Refused {
+fn not_to_listen_on(policy: &Network, address: SocketAddr) -> Refused {
     let port = address.port();
     let line = match canonical(address.ip()) {
         IpAddr::V4(four) if !four.is_loopback() && !four.is_unspecified() => format!("{four}:{port}"),
         _ => format!("localhost:{port}"),
     };
-    let remedy = Remedy::Line(format!("network.listen = [\"{line}\"]"));
+    let remedy = match policy.why_listen_taken(address.ip(), port) {
+        Some(why) => Remedy::WhyNot(why),
+        None => Remedy::Line(format!("network.listen = [\"{line}\"]")),
+    };
     let denial = Denial { reason: Reason::NetListenNotListed, layer: Layer::Network, remedy };
     Refused { host: None, denial, errno: libc::EACCES }
 }

@@ -3,7 +3,8 @@
 //! The kinds of socket, and everything about a server without a network, are in `tests/escape/sockets.rs`; here the same
 //! programs run while something is listed.
 
-use crate::pen::program;
+use crate::pen::ground::Ground;
+use crate::pen::{log, program};
 use crate::visit::Visit;
 use crate::world::{self, OTHER, SITE};
 
@@ -74,6 +75,31 @@ fn f03_f04_f08_f09_f10_f18_h09_a_listed_host_opens_no_other_way() {
         }
         penned.refused("syscall.denied", "net.listen.not-listed", &[("syscall", "listen")]);
         penned.refused("network.connect", "net.listen.not-listed", &[("port", "18080")]);
+    });
+}
+
+/// A line of the profile would change nothing: the refusal names the one that took the port away.
+#[test]
+fn a_port_that_the_workspace_takes_away_is_told_with_its_line() {
+    world::inside(|world| {
+        let bind = "import socket; socket.socket().bind((\"127.0.0.1\", 18081))";
+        let visit = Visit::new(world, "runtime/python", &["/usr/bin/python3", "-c", bind])
+            .allow("example.com:443")
+            .network("listen = [\"localhost:18081\"]");
+        let ground = Ground::new();
+        let refused = || {
+            visit.start_in_the_pen(&ground).finish();
+            let events = log::events(&ground.path("audit"));
+            let refused = events.into_iter().filter(|line| line["reason"] == "net.listen.not-listed");
+            refused.collect::<Vec<_>>()
+        };
+        assert_eq!(refused(), Vec::<serde_json::Value>::new(), "the profile lists it");
+        let file = ground.path("workspace/.caponier.toml");
+        std::fs::write(file, "version = 1\n[network]\nlisten = []\n").expect("a file");
+        let [told] = &refused()[..] else { panic!("one refusal") };
+        let why = told["why_not"].as_str().expect("a reason");
+        assert!(why.contains("/workspace/.caponier.toml:3:10") && why.contains("/profile.toml:"), "{why}");
+        assert!(told["remedy"].is_null(), "{told}");
     });
 }
 
