@@ -303,31 +303,37 @@ mod tests {
         };
         let (changed, new, missing) =
             ("was changed since it was installed", "is new: it was not installed", "is missing");
-        let mut changes: [(&str, &str, &dyn Fn(&Path)); 6] = [
-            ("c/x", new, &|root| {
-                fs::create_dir(root.join("c")).unwrap();
-                fs::write(root.join("c/x"), "").unwrap();
-            }),
-            ("a/package.json", missing, &|root| fs::remove_file(root.join("a/package.json")).unwrap()),
-            ("a/link", changed, &|root| {
-                fs::remove_file(root.join("a/link")).unwrap();
-                symlink("b", root.join("a/link")).unwrap();
-            }),
-            ("a/b/index.js", changed, &|root| change(root, "a/b/index.js")),
-            ("a/b/a.js", new, &|root| fs::write(root.join("a/b/a.js"), "").unwrap()),
-            ("a-b", new, &|root| symlink("a", root.join("a-b")).unwrap()),
+        let mut changes: [(&str, Change<'_>); 6] = [
+            (
+                "c/x",
+                (new, &|root| {
+                    fs::create_dir(root.join("c")).unwrap();
+                    fs::write(root.join("c/x"), "").unwrap();
+                }),
+            ),
+            ("a/package.json", (missing, &|root| fs::remove_file(root.join("a/package.json")).unwrap())),
+            (
+                "a/link",
+                (changed, &|root| {
+                    fs::remove_file(root.join("a/link")).unwrap();
+                    symlink("b", root.join("a/link")).unwrap();
+                }),
+            ),
+            ("a/b/index.js", (changed, &|root| change(root, "a/b/index.js"))),
+            ("a/b/a.js", (new, &|root| fs::write(root.join("a/b/a.js"), "").unwrap())),
+            ("a-b", (new, &|root| symlink("a", root.join("a-b")).unwrap())),
         ];
         for _ in 0..2 {
             let root = tree();
             let entries = locked(root.path());
             let mut told = Vec::new();
-            for (_, _, change) in &changes {
+            for (_, (_, change)) in &changes {
                 change(root.path());
                 told.push(check(root.path(), &entries).unwrap_err().to_string());
             }
             let expected: Vec<_> = (1..=changes.len())
                 .filter_map(|so_far| changes[..so_far].iter().min_by_key(|(name, ..)| *name))
-                .map(|(name, how, _)| format!("{} {how}", root.path().join(name).display()))
+                .map(|(name, (how, _))| format!("{} {how}", root.path().join(name).display()))
                 .collect();
             assert_eq!(told, expected);
             changes.reverse();
