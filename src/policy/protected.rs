@@ -188,12 +188,23 @@ fn stores<'a>(parts: &'a [&OsStr]) -> impl Iterator<Item = usize> + 'a {
     parts.windows(2).enumerate().filter(move |(_, pair)| is_store(pair)).map(|(at, _)| at)
 }
 
+/// Whether these parts lead to names of branches, and not into a submodule that is itself called `refs` or `logs`.
+fn holds_branches(parts: &[&OsStr]) -> bool {
+    const KINDS: &[&str] =
+        &["heads", "tags", "remotes", "notes", "bisect", "worktree", "rewritten", "replace"];
+    let [folder, kind, ..] = parts else { return false };
+    if reads_as(folder, "logs") {
+        return reads_as(kind, "refs");
+    }
+    reads_as(folder, "refs") && KINDS.iter().any(|known| reads_as(kind, known))
+}
+
 /// `.git/modules/NAME/hooks`, where NAME may have slashes of its own. Below `refs` and `logs` the same words are
 /// names of branches.
 fn submodule(parts: &[&OsStr], below: usize, lifted: &[String]) -> Option<&'static str> {
     stores(parts).find_map(|start| {
         let inside = parts.iter().enumerate().skip(start + 3);
-        let inside = inside.take_while(|(_, part)| !reads_as(part, "refs") && !reads_as(part, "logs"));
+        let inside = inside.take_while(|(at, _)| !holds_branches(&parts[*at..]));
         inside.filter(|(at, _)| *at >= below).find_map(|(_, part)| {
             names(lifted)
                 .filter_map(|name| Some((name, name.strip_prefix(".git/")?)))
@@ -208,6 +219,18 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn a_submodule_may_be_called_as_git_calls_its_folders() {
+        for name in ["logs", "vendor/logs", "vendor/refs", "a/logs/b", "refs"] {
+            for (file, expected) in [("config", ".git/config"), ("hooks/post-commit", ".git/hooks")] {
+                assert_eq!(protected(&format!("/w/.git/modules/{name}/{file}")), Some(expected), "{name}");
+            }
+        }
+        for branch in ["refs/heads/config", "logs/refs/heads/hooks/x", "refs/remotes/origin/config"] {
+            assert_eq!(protected(&format!("/w/.git/modules/a/{branch}")), None, "{branch}");
+        }
+    }
 
     #[test]
     fn a_file_that_is_a_pointer_leads_elsewhere() {
