@@ -319,6 +319,32 @@ fn every_event_and_field_is_documented() {
 }
 
 #[test]
+fn a_refusal_has_verdict_reason_layer_and_a_remedy_or_why_there_is_none() {
+    let mut access = sample::access("/x");
+    let remedy = Remedy::WhyNot("it is a secret".to_owned());
+    access.deny(&Denial { reason: Reason::FsProc, layer: Layer::Broker, remedy });
+    let mut refused = refusals();
+    refused.push(Event::FileAccess(Box::new(access)));
+    let kinds = [
+        "file.access",
+        "syscall.denied",
+        "message.denied",
+        "network.resolve",
+        "network.connect",
+        "socket.unix",
+    ];
+    refused.retain(|event| kinds.contains(&event.name()));
+    assert_eq!(refused.len(), kinds.len());
+    for event in refused {
+        let line: Value = serde_json::to_value(&event).unwrap();
+        assert_eq!(line["verdict"], "deny", "{line}");
+        for member in ["reason", "layer", "remedy"] {
+            assert!(line.get(member).is_some(), "{member}: {line}");
+        }
+    }
+}
+
+#[test]
 fn what_is_enforced_is_documented() {
     let text = include_str!("../../docs/AUDIT.md");
     let sentence = text.split_once("`enforced` has ").unwrap().1.split_once('.').unwrap().0;

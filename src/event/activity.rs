@@ -127,9 +127,9 @@ pub struct FileAccess {
     /// Who refused.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub layer: Option<Layer>,
-    /// What would allow it.
+    /// What would allow it: on the line of every refusal, `null` where nothing is proposed.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub remedy: Option<String>,
+    pub remedy: Option<Option<String>>,
     /// Why nothing is proposed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub why_not: Option<String>,
@@ -158,13 +158,14 @@ impl FileAccess {
         self.verdict = Ruling::Deny;
         self.reason = Some(denial.reason);
         self.layer = Some(denial.layer);
-        self.remedy = denial.remedy.line().map(str::to_owned);
+        self.remedy = Some(denial.remedy.line().map(str::to_owned));
         self.why_not = denial.remedy.why_not().map(str::to_owned);
     }
 }
 
-/// `syscall.denied`.
+/// `syscall.denied`. Its line has the verdict that every refusal has.
 #[derive(Debug, Clone, Serialize)]
+#[serde(tag = "verdict", rename = "deny")]
 pub struct SyscallDenied {
     /// Its name.
     pub syscall: &'static str,
@@ -344,8 +345,9 @@ pub enum Direction {
     ServerToClient,
 }
 
-/// `message.denied`.
+/// `message.denied`. Its line has the verdict that every refusal has.
 #[derive(Debug, Clone, Serialize)]
+#[serde(tag = "verdict", rename = "deny")]
 pub struct MessageDenied {
     /// Which way it went.
     pub direction: Direction,
