@@ -110,13 +110,13 @@ pub struct Trace {
 /// The folder of the log cannot be read.
 pub fn read(dir: &Path, session: Option<&str>, server: Option<Pattern>) -> Result<Trace, query::Error> {
     let filter = Filter { session: session.map(str::to_owned), server, ..Filter::default() };
-    let mut reading = Reading::default();
+    let mut reading = Reading { filter: &filter, trace: Trace::default(), calls: HashMap::new() };
     query::scan(dir, &filter, &mut reading)?;
     Ok(reading.trace)
 }
 
-#[derive(Default)]
-struct Reading {
+struct Reading<'f> {
+    filter: &'f Filter,
     trace: Trace,
     /// Tools by session and call.
     calls: HashMap<(String, u64), String>,
@@ -154,7 +154,7 @@ struct Line {
     env_removed: Option<Vec<String>>,
 }
 
-impl Answer for Reading {
+impl Answer for Reading<'_> {
     fn take(&mut self, found: &Match<'_>) -> io::Result<ControlFlow<()>> {
         match serde_json::from_str::<Line>(found.line) {
             Ok(line) => self.line(line),
@@ -164,7 +164,8 @@ impl Answer for Reading {
     }
 
     fn session(&mut self, condition: Condition) -> io::Result<()> {
-        if !condition.is_whole() {
+        // A scan looks at the sessions of other servers too.
+        if self.filter.takes_server(&condition.server) && !condition.is_whole() {
             let told = condition.notices();
             self.trace.gaps.extend(told.into_iter().map(|notice| format!("{}: {notice}", condition.session)));
         }
@@ -177,7 +178,7 @@ impl Answer for Reading {
     }
 }
 
-impl Reading {
+impl Reading<'_> {
     fn line(&mut self, line: Line) {
         match line.event.as_str() {
             "session.start" => self.begun(line),

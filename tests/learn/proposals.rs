@@ -131,3 +131,18 @@ fn there_is_nothing_to_learn_from_nothing() {
     assert!(String::from_utf8_lossy(&output.stderr).contains("no session of that name"), "{output:?}");
     assert_eq!(scene.done(&["learn"]).status.code(), Some(64));
 }
+
+#[test]
+fn the_gaps_of_other_servers_are_not_told() {
+    let scene = Scene::set();
+    // Observed, and so degraded: a gap, of this server alone.
+    watched(&scene, OBSERVE, &["/usr/bin/true"]);
+    let other = ["run", "--name", "other", "--profile", "base", "--", "/usr/bin/true"];
+    assert_eq!(scene.done(&other).status.code(), Some(0));
+    let gaps = |server: &str| {
+        let output = scene.done(&["learn", "--server", server, "--json"]);
+        let report: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+        report["gaps"].as_array().expect("gaps").len()
+    };
+    assert_eq!((gaps("watched"), gaps("other")), (1, 0));
+}
