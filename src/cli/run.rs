@@ -46,7 +46,7 @@ pub struct RunArgs {
     #[arg(long, value_name = "NAME|FILE")]
     profile: Option<String>,
     /// The server's name in the log [default: derived from the command]
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", value_parser = clap::builder::NonEmptyStringValueParser::new())]
     name: Option<String>,
     /// Which environment's files are meant: dev or prod [default: prod]
     #[arg(long, value_name = "ENV", value_parser = environment)]

@@ -143,6 +143,8 @@ impl Error {
             Error::NotFound { name, .. } if name.as_encoded_bytes().ends_with(b"\r") => WINDOWS_LINE.into(),
             Error::NotFound { obstacle: None, name, .. } if is_line(name) => ONE_WORD.into(),
             Error::Program(program::Error::Missing { path }) if is_line(path.as_os_str()) => ONE_WORD.into(),
+            // Not here is not the reason: where it is installed, it is refused.
+            Error::NotFound { name, obstacle: None, .. } if Launcher::is_container(name) => container(),
             Error::NotFound { obstacle: None, .. } => {
                 "give the program's full path: clients that are not started from a terminal often have a short PATH"
                     .into()
@@ -167,6 +169,7 @@ impl Error {
             }
             Error::BrokenScript { .. } => "mend the #! line, or name the interpreter in the command".into(),
             Error::TooDeep { .. } => "name the last interpreter in the command".into(),
+            Error::ShellScript { launcher: Some(Launcher::Docker), .. } => container(),
             Error::ShellScript { launcher: Some(launcher), .. } => launcher.help().into(),
             Error::ShellScript { .. } => {
                 "run what the script starts: look for its last line, often `exec …`, and give that as the command"
@@ -177,6 +180,11 @@ impl Error {
             Error::TooManyShims { .. } => "give the program's full path".into(),
         }
     }
+}
+
+/// For the client of a container daemon: what to do, and why no grant changes it.
+fn container() -> String {
+    format!("{}: {}", Launcher::Docker.help(), Launcher::Docker.why_not())
 }
 
 const ONE_WORD: &str = "this is one word with blanks in it: give the command and each of its arguments as words of their own, \

@@ -4,7 +4,7 @@
 //! container clients hand the work to a daemon that no sandbox of ours reaches. They are told apart here, so that the
 //! refusal can say what to write instead.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 
 use crate::sandbox::program::Program;
 
@@ -35,6 +35,11 @@ impl Launcher {
         [&program.path, &program.target]
             .into_iter()
             .find_map(|path| Launcher::named(path.file_name()?.to_str()?, arguments))
+    }
+
+    /// Whether a program of this name hands its work to a container daemon.
+    pub(super) fn is_container(name: &OsStr) -> bool {
+        name.to_str().is_some_and(|name| Launcher::named(name, &[]) == Some(Launcher::Docker))
     }
 
     fn named(name: &str, arguments: &[OsString]) -> Option<Launcher> {

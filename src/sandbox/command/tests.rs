@@ -70,6 +70,7 @@ fn what_is_missing_is_127_and_what_is_no_program_126() {
     for (line, code, text, help) in [
         ("", 127, "no command", "--"),
         ("missing", 127, "is not in PATH; searched: ", "full path"),
+        ("docker run -i x", 127, "is not in PATH", "is root on this machine"),
         ("dangling", 127, "is not in PATH", "full path"),
         ("./missing", 127, "does not exist", "working directory"),
         ("../../bin/dangling", 127, "symbolic link to \"gone\"", "link"),
