@@ -276,6 +276,11 @@ fn a_reader_that_went_away_is_no_error() {
         &["client", "wrap"],
         &["completions", "bash"],
         &["doctor"],
+        &["doctor", "--prove"],
+        &["client", "list"],
+        &["server", "list"],
+        &["approve", "--list"],
+        &["profile", "diff", "--profile", "git", "dev", "prod"],
         &["learn", "--session", &session],
         &["profile", "list"],
         &["profile", "show", "base"],
@@ -301,6 +306,47 @@ fn a_reader_that_went_away_is_no_error() {
 }
 
 /// Nothing of a hostile name reaches the terminal as it is.
+/// A report that did not get out is never a success, and never silent.
+#[test]
+fn a_full_disk_is_told() {
+    let (ground, session, event) = recorded();
+    let reports: &[&[&str]] = &[
+        &["--help"],
+        &["run", "--help"],
+        &["--version"],
+        &["completions", "bash"],
+        &["profile", "list"],
+        &["profile", "schema"],
+        &["profile", "show", "base"],
+        &["profile", "why", "--profile", "base", "--tool", "x"],
+        &["doctor"],
+        &["doctor", "--prove"],
+        &["server", "list"],
+        &["client", "list", "--json"],
+        &["approve", "--list", "--json"],
+        &["ps", "--json"],
+        &["learn", "--session", &session],
+        &["audit", "query"],
+        &["audit", "query", "--json"],
+        &["audit", "timeline", "--session", &session],
+        &["audit", "explain", &event],
+        &["audit", "tail"],
+        &["audit", "verify"],
+        &["audit", "export", "--format", "csv"],
+        &["audit", "prune", "--older-than", "30d", "--dry-run"],
+        &["demo", "--json"],
+    ];
+    for words in reports {
+        let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+        let mut command = launch::caponier(&ground);
+        let output =
+            command.args(*words).stdin(Stdio::null()).stdout(full).stderr(Stdio::piped()).output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{words:?}: {said}");
+        assert!(said.contains("error: ") && said.contains("No space left"), "{words:?}: {said}");
+    }
+}
+
 #[test]
 fn an_error_shows_hostile_names_escaped() {
     let (ground, _, _) = recorded();
@@ -435,8 +481,7 @@ fn every_report_has_a_json_with_its_version() {
         let text = String::from_utf8(finished.stdout.clone()).unwrap();
         let report: Value =
             serde_json::from_str(&text).unwrap_or_else(|error| panic!("{words:?}: {error}: {finished:?}"));
-        let version = report.get("v").or(report.get("version"));
-        assert_eq!(version, Some(&Value::from(1)), "{words:?}: {text}");
+        assert_eq!(report["v"], 1, "{words:?}: {text}");
         assert!(text.ends_with("}\n") && !text.contains('\u{1b}'), "{words:?}: {text:?}");
         assert_eq!(finished.stderr, "", "{words:?}");
     }

@@ -71,10 +71,7 @@ pub fn run(args: &CompletionsArgs, directories: &Directories) -> ExitCode {
         // clap demands one of the two.
         (None, None) => return ExitCode::from(crate::cli::exit::USAGE),
     };
-    match std::io::stdout().lock().write_all(text.as_bytes()) {
-        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => ExitCode::FAILURE,
-        _ => ExitCode::SUCCESS,
-    }
+    crate::cli::diagnostic::written(std::io::stdout().lock().write_all(text.as_bytes()), 0)
 }
 
 fn known(names: Names, directories: &Directories) -> String {

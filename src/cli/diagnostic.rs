@@ -4,7 +4,8 @@
 //! text round. Colour only for people: see [`Terminal`].
 
 use std::fmt::Write as _;
-use std::io::Write as _;
+use std::io::{self, Write as _};
+use std::process::ExitCode;
 
 use crate::cli::term::Terminal;
 pub use crate::cli::term::escape::escape;
@@ -23,12 +24,12 @@ impl Style {
 
     /// For what goes to stderr.
     pub fn stderr() -> Self {
-        Style { colour: Terminal::of(&std::io::stderr()).colours }
+        Style { colour: Terminal::of(&io::stderr()).colours }
     }
 
     /// For what goes to stdout.
     pub fn stdout() -> Self {
-        Style { colour: Terminal::of(&std::io::stdout()).colours }
+        Style { colour: Terminal::of(&io::stdout()).colours }
     }
 
     /// `text` in bold, and in one of the terminal's colours (31 red, 32 green, 33 yellow, 34 blue, 36 cyan).
@@ -61,7 +62,19 @@ pub fn warning(warning: &Warning, style: Style) -> String {
 
 /// Writes to stderr; a stderr that is gone is no reason to fail.
 pub fn tell(text: &str) {
-    let _ = std::io::stderr().lock().write_all(text.as_bytes());
+    let _ = io::stderr().lock().write_all(text.as_bytes());
+}
+
+/// The exit status of a report: `status` when it was written, and when its reader went away, as `head` does. A report that
+/// was not written (a full disk) is an error, and is said.
+pub fn written(result: io::Result<()>, status: u8) -> ExitCode {
+    match result.and_then(|()| io::stdout().flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            tell(&format!("error: the report could not be written: {error}\n"));
+            ExitCode::FAILURE
+        }
+        _ => ExitCode::from(status),
+    }
 }
 
 /// One line that the user may want to know, on stderr.
@@ -76,7 +89,7 @@ pub fn start_tracing() {
     // Somebody set it already: a test.
     let _ = tracing_subscriber::fmt()
         .with_max_level(level)
-        .with_writer(std::io::stderr)
+        .with_writer(io::stderr)
         .with_ansi(false)
         .without_time()
         .with_target(false)

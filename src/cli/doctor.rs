@@ -51,6 +51,7 @@ pub struct DoctorArgs {
 /// What was found.
 #[derive(Debug, Serialize)]
 struct Report {
+    v: u32,
     version: u32,
     kernel: String,
     /// Whether a server can be run at all.
@@ -124,10 +125,7 @@ pub fn run(args: &DoctorArgs) -> ExitCode {
     }
     let good = report.can_run && report.profile.as_ref().is_none_or(|named| named.can_run);
     let text = if args.json { json(&report) } else { text(&report) };
-    match std::io::stdout().lock().write_all(text.as_bytes()) {
-        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => ExitCode::FAILURE,
-        _ => ExitCode::from(u8::from(!good)),
-    }
+    diagnostic::written(std::io::stdout().lock().write_all(text.as_bytes()), u8::from(!good))
 }
 
 /// Tries everything with the rights that a supervisor has.
@@ -143,6 +141,7 @@ fn look() -> Report {
     let abi = support.landlock_abi.ok();
     let why_not = pidfd_getfd.why_not.clone().or_else(|| notify.why_not.clone());
     let mut report = Report {
+        v: SCHEMA,
         version: SCHEMA,
         kernel: read("/proc/sys/kernel/osrelease").unwrap_or_default(),
         can_run: abi.is_some_and(|abi| abi >= MIN_LANDLOCK_ABI) && notify.ok && folders.why_not().is_none(),
@@ -282,6 +281,7 @@ mod tests {
     fn report(why_not: Option<String>) -> Report {
         let shut = || machine::Door { open: false, errno: Some("EPERM") };
         let mut report = Report {
+            v: SCHEMA,
             version: SCHEMA,
             kernel: "6.18\u{1b}[2J".into(),
             can_run: true,

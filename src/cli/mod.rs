@@ -133,7 +133,10 @@ fn explain(error: clap::Error) -> ExitCode {
         _ => error,
     };
     let status = if told.use_stderr() { exit::USAGE } else { 0 };
-    let _ = told.print();
+    let printed = told.print();
+    if !told.use_stderr() {
+        return diagnostic::written(printed, status);
+    }
     if let Some(help) = slip(&told, std::env::args_os().skip(1)) {
         diagnostic::tell(&format!("help: {help}\n"));
     }

@@ -270,7 +270,7 @@ fn check(name: &str, setting: &Setting, around: &Surroundings) -> ExitCode {
         }
         Err(problems) => (problems.0, Vec::new()),
     };
-    let code = if errors.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(CONFIGURATION) };
+    let code = if errors.is_empty() { 0 } else { CONFIGURATION };
     if setting.json {
         #[derive(Serialize)]
         struct Report<'r> {
@@ -280,8 +280,7 @@ fn check(name: &str, setting: &Setting, around: &Surroundings) -> ExitCode {
             warnings: &'r [Warning],
         }
         let report = Report { profile: name, ok: errors.is_empty(), errors: &errors, warnings: &warnings };
-        print(&json(&report));
-        return code;
+        return end(&json(&report), code);
     }
     if !errors.is_empty() {
         return fail(&Problems(errors));
@@ -292,8 +291,7 @@ fn check(name: &str, setting: &Setting, around: &Surroundings) -> ExitCode {
         0 => writeln!(text, "{}: no errors, no warnings", escape(name)),
         some => writeln!(text, "{}: no errors, {}", escape(name), counted(some, "warning")),
     };
-    print(&text);
-    code
+    end(&text, code)
 }
 
 fn ask(
@@ -336,7 +334,7 @@ fn answer(question: &Question, resolved: &Resolved, context: &Context) -> Result
 
 fn give(answer: &Answer, as_json: bool) -> ExitCode {
     let denial = answer.denial.as_ref();
-    let code = if answer.verdict == Ruling::Allow { ExitCode::SUCCESS } else { ExitCode::from(1) };
+    let code = u8::from(answer.verdict != Ruling::Allow);
     if as_json {
         #[derive(Serialize)]
         struct Report<'r> {
@@ -359,8 +357,7 @@ fn give(answer: &Answer, as_json: bool) -> ExitCode {
             why_not: denial.and_then(|denial| denial.remedy.why_not()),
             note: answer.note.as_deref(),
         };
-        print(&json(&report));
-        return code;
+        return end(&json(&report), code);
     }
     let style = Style::stdout();
     let mut text = match denial {
@@ -379,8 +376,7 @@ fn give(answer: &Answer, as_json: bool) -> ExitCode {
     if let Some(note) = &answer.note {
         let _ = writeln!(text, "{}: {}", style.paint("note", 33), escape(note));
     }
-    print(&text);
-    code
+    end(&text, code)
 }
 
 /// One line of JSON: the report's fields, and the version of their schema.
@@ -388,17 +384,21 @@ pub(in crate::cli) fn json(report: &impl Serialize) -> String {
     let Ok(serde_json::Value::Object(fields)) = serde_json::to_value(report) else {
         return String::new();
     };
-    let mut versioned = serde_json::Map::from_iter([("version".to_owned(), SCHEMA.into())]);
+    // Under both names: `v`, as in every other report and in the log, and the one that these had first.
+    let names = ["v", "version"].map(|name| (name.to_owned(), SCHEMA.into()));
+    let mut versioned = serde_json::Map::from_iter(names);
     versioned.extend(fields);
     serde_json::Value::Object(versioned).to_string() + "\n"
 }
 
-/// Writes a report. A reader that has seen enough (a closed pipe) is no error.
+/// Writes a report that is no answer to yes or no.
 fn print(text: &str) -> ExitCode {
-    match std::io::stdout().lock().write_all(text.as_bytes()) {
-        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => ExitCode::FAILURE,
-        _ => ExitCode::SUCCESS,
-    }
+    end(text, 0)
+}
+
+/// Writes a report, and ends with its status. A reader that has seen enough (a closed pipe) is no error.
+fn end(text: &str, status: u8) -> ExitCode {
+    diagnostic::written(std::io::stdout().lock().write_all(text.as_bytes()), status)
 }
 
 /// One thing that is wrong, without a line.

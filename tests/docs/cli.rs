@@ -16,7 +16,7 @@ const HEAD: &str = "# Command line
 What `caponier COMMAND --help` prints, for every command; `-h` prints it without examples and exit statuses.
 
 Reports go to stdout, everything else to stderr; the stdout of `run` has nothing but what is relayed. With `--json` a report
-is one JSON object that names its version (`\"v\": 1` or `\"version\": 1`); what a version has is only ever added to. Colours are
+is one JSON object that names its version (`\"v\": 1`); what a version has is only ever added to. Colours are
 for terminals, and never when `NO_COLOR` is set. An error says what is wrong, where, and what to do about it.
 
 ";

@@ -5,8 +5,8 @@ use std::process::ExitCode;
 
 use serde_json::{Value, json};
 
-use crate::cli::client::{Refused, Shown, is_interactive, report, shown_path, written};
-use crate::cli::diagnostic;
+use crate::cli::client::{Refused, Shown, is_interactive, report, shown_path};
+use crate::cli::diagnostic::{self, written};
 use crate::cli::term::escape::escape;
 use crate::cli::term::{Style, Terminal};
 use crate::clients::file::digest;

@@ -6,9 +6,8 @@ use std::process::ExitCode;
 use clap::Args;
 use serde_json::{Value, json};
 
-use crate::cli::client::{
-    Refused, Shown, Whose, joined, look, options, program, report, shown_path, written,
-};
+use crate::cli::client::{Refused, Shown, Whose, joined, look, options, program, report, shown_path};
+use crate::cli::diagnostic::written;
 use crate::cli::surroundings::Surroundings;
 use crate::cli::term::table::{Column, Table};
 use crate::cli::term::{Style, Terminal};

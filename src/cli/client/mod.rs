@@ -11,7 +11,7 @@ mod unwrap;
 mod wrap;
 
 use std::ffi::OsStr;
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, IsTerminal};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -152,17 +152,6 @@ impl Shown {
     /// The words of a command.
     fn words(&self, words: Vec<String>) -> Vec<String> {
         self.redactor.words(words)
-    }
-}
-
-/// The end of a report that was written, or not.
-fn written(result: io::Result<()>, status: u8) -> ExitCode {
-    match result.and_then(|()| io::stdout().flush()) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-            diagnostic::tell(&format!("error: the report could not be written: {error}\n"));
-            ExitCode::from(1)
-        }
-        _ => ExitCode::from(status),
     }
 }
 

@@ -82,8 +82,7 @@ pub(super) fn run(args: &DemoArgs) -> ExitCode {
     match performed {
         Ok(report) => {
             // Whoever stopped reading knows the exit status all the same.
-            let _ = write(&report, args.json);
-            ExitCode::from(report.status())
+            diagnostic::written(write(&report, args.json), report.status())
         }
         Err(error) => fail(&error),
     }

@@ -120,8 +120,7 @@ pub(in crate::cli) fn run(proving: &Proving<'_>) -> ExitCode {
     match proven {
         Ok(report) => {
             // Whoever stopped reading knows the exit status all the same.
-            let _ = write(&report, proving.json);
-            ExitCode::from(u8::from(!report.result.ok))
+            diagnostic::written(write(&report, proving.json), u8::from(!report.result.ok))
         }
         Err(error) => fail(&error),
     }

@@ -52,6 +52,7 @@ impl Report {
     pub(super) fn write_json(&self, out: &mut impl Write) -> io::Result<()> {
         #[derive(Serialize)]
         struct Whole<'a> {
+            v: u32,
             version: u32,
             #[serde(flatten)]
             result: &'a ProofResult,
@@ -67,6 +68,7 @@ impl Report {
         }
         let start = &self.start;
         let whole = Whole {
+            v: SCHEMA,
             version: SCHEMA,
             result: &self.result,
             profile: &start["profile"],

@@ -6,7 +6,8 @@ use std::process::ExitCode;
 use clap::Args;
 use serde_json::{Value, json};
 
-use crate::cli::server::{fail, report, store, subject, unknown, unusable, written};
+use crate::cli::diagnostic::written;
+use crate::cli::server::{fail, report, store, subject, unknown, unusable};
 use crate::cli::term::escape::escape;
 use crate::mcp::pins::Kind;
 use crate::policy::directories::Directories;

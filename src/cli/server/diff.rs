@@ -7,9 +7,10 @@ use std::process::ExitCode;
 use clap::Args;
 use serde_json::{Value, json};
 
+use crate::cli::diagnostic::written;
 use crate::cli::server::change::changed;
 use crate::cli::server::update::{self, Staged};
-use crate::cli::server::{fail, report, store, unknown, unusable, written};
+use crate::cli::server::{fail, report, store, unknown, unusable};
 use crate::cli::term::Terminal;
 use crate::cli::term::escape::escape;
 use crate::mcp::pins::known::Known;

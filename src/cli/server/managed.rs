@@ -6,9 +6,9 @@ use std::process::ExitCode;
 use clap::Args;
 use serde_json::json;
 
-use crate::cli::diagnostic::{self, escape};
+use crate::cli::diagnostic::{self, escape, written};
 use crate::cli::run::refused;
-use crate::cli::server::{fail, written};
+use crate::cli::server::fail;
 use crate::cli::surroundings::Surroundings;
 use crate::cli::term::table::{Column, Table};
 use crate::cli::term::{Style, Terminal};

@@ -7,7 +7,6 @@ mod managed;
 mod probe;
 mod update;
 
-use std::io::{self, Write as _};
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
@@ -111,14 +110,5 @@ fn subject(change: &Change) -> String {
     match change.kind {
         Kind::Instructions => "instructions".to_owned(),
         kind => format!("{} {}", kind.noun(), change.name),
-    }
-}
-
-/// The end of a report that was written, or not.
-fn written(result: io::Result<()>, status: u8) -> ExitCode {
-    match result.and_then(|()| io::stdout().flush()) {
-        Ok(()) => ExitCode::from(status),
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::from(status),
-        Err(error) => fail(&error.to_string(), "the report could not be written"),
     }
 }

@@ -12,12 +12,12 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use crate::audit::count::counted;
-use crate::cli::diagnostic::{self, escape};
+use crate::cli::diagnostic::{self, escape, written};
 use crate::cli::run::refused;
 use crate::cli::server::change::changed;
 use crate::cli::server::managed::with_around;
 use crate::cli::server::probe::{self, As};
-use crate::cli::server::{fail, report, store, written};
+use crate::cli::server::{fail, report, store};
 use crate::cli::surroundings::Surroundings;
 use crate::cli::term::Terminal;
 use crate::mcp::pins::known::Known;
