@@ -74,7 +74,12 @@ protected! {
         ".cshrc",
         ".tcshrc",
         ".login",
+        ".mkshrc",
+        ".xonshrc",
         ".config/fish",
+        ".config/nushell",
+        ".config/powershell",
+        ".config/xonsh",
     ];
     /// What a desktop session starts.
     DESKTOP: [".config/autostart", ".config/systemd"];
