@@ -33,7 +33,8 @@ const SHARED_FOLDERS: &[&str] = &[
     "/usr",
     "/var/tmp",
 ];
-const NEVER_WRITTEN: &str = "it is a folder of the system, of all programs, or above secrets: no profile may grant \
+// Without a colon behind `secrets`: that reads like a name with its value, which a log takes out.
+const NEVER_WRITTEN: &str = "it is a folder of the system, of all programs, or above secrets, and no profile may grant \
                              writing it";
 
 const NO_NETWORK: &str = "the profile lists no host, so there is no network";

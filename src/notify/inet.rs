@@ -329,7 +329,8 @@ mod tests {
 
     #[test]
     fn a_remedy_names_what_would_be_listed() {
-        let line = |address: &str| match not_to_listen_on(address.parse().unwrap()).denial.remedy {
+        let policy = Network::default();
+        let line = |address: &str| match not_to_listen_on(&policy, address.parse().unwrap()).denial.remedy {
             Remedy::Line(line) => line,
             Remedy::WhyNot(why) => panic!("{why}"),
         };
