@@ -30,6 +30,8 @@ use crate::store::tree;
 const MAX_BYTES: u64 = 4 << 20;
 /// Longest name that is used as it is.
 const LONGEST: usize = 80;
+/// Bytes of a lock below which its tree has a few hundred files at most.
+const SMALL_LOCK: u64 = 64 << 10;
 
 /// What is wrong with a server's folder.
 #[derive(Debug, thiserror::Error)]
@@ -296,8 +298,9 @@ impl Server {
         let file = Flock::lock(file, FlockArg::LockSharedNonblock)
             .map_err(|(_, errno)| unusable(&path)(io::Error::from(errno)))?;
         let tree = folder.join(lockfile::TREE);
+        let is_small = file.metadata().map_err(unusable(&path))?.len() < SMALL_LOCK;
         // The one takes about as long as the other.
-        let (lock, found) = tree::files_while(&tree, || Lock::read(&folder, &file));
+        let (lock, found) = tree::files_while(&tree, is_small, || Lock::read(&folder, &file));
         let lock = lock?;
         tree::check(&tree, &lock.files, &found?)?;
         Ok(Held { lock, digest: digest.to_owned(), tree, _file: file })

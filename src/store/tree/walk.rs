@@ -63,12 +63,18 @@ pub(super) fn files(root: &Path) -> Result<Vec<Found>, Error> {
     walk.outcome(seen)
 }
 
-/// The same while something is done that takes as long; whoever did that then looks at what is left.
-pub(crate) fn files_while<T>(root: &Path, work: impl FnOnce() -> T) -> (T, Result<Vec<Found>, Error>) {
+/// The same while something is done that takes as long; whoever did that then looks at what is left. A tree that `is_small`
+/// is looked at sooner than a thread is there.
+pub(crate) fn files_while<T>(
+    root: &Path,
+    is_small: bool,
+    work: impl FnOnce() -> T,
+) -> (T, Result<Vec<Found>, Error>) {
     let walk = Walk::new(root);
     let (done, seen) = thread::scope(|scope| {
+        let look = || Builder::new().name("store".into()).spawn_scoped(scope, || walk.look());
         // No thread to be had: we look at everything.
-        let other = Builder::new().name("store".into()).spawn_scoped(scope, || walk.look()).ok();
+        let other = if is_small { None } else { look().ok() };
         let done = work();
         let ours = walk.look();
         let theirs = other.map(|other| other.join().unwrap_or_else(|cause| panic::resume_unwind(cause)));
@@ -270,8 +276,10 @@ mod tests {
         for many in 0..=8 {
             assert_eq!(in_turns(root.path(), many).unwrap(), alone, "{many}");
         }
-        let (done, both) = files_while(root.path(), || 7);
-        assert_eq!((done, both.unwrap()), (7, alone));
+        for is_small in [false, true] {
+            let (done, both) = files_while(root.path(), is_small, || 7);
+            assert_eq!((done, both.unwrap()), (7, alone.clone()));
+        }
     }
 
     #[test]
@@ -295,7 +303,7 @@ mod tests {
     #[test]
     fn one_that_is_slow_leaves_everything_to_the_other() {
         let root = tree();
-        let (seen, found) = files_while(root.path(), || files(root.path()).unwrap());
+        let (seen, found) = files_while(root.path(), false, || files(root.path()).unwrap());
         assert_eq!(found.unwrap(), seen);
     }
 
@@ -310,7 +318,7 @@ mod tests {
         for many in 0..=8 {
             assert_eq!(told(in_turns(root.path(), many)), expected, "{many}");
         }
-        assert_eq!(told(files_while(root.path(), || ()).1), expected);
+        assert_eq!(told(files_while(root.path(), false, || ()).1), expected);
     }
 
     #[test]
