@@ -202,24 +202,25 @@ fn on_one_cpu<T>(work: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
     done
 }
 
-/// Says where the processes ran; what the scheduler had a hand in is quoted only.
-fn placed(figures: Vec<Figure>, pinned: bool) -> Vec<Figure> {
-    let told = |figure: Figure| Figure {
-        name: format!("{}, {}", figure.name, if pinned { "one CPU" } else { "unpinned" }),
-        target: if pinned { figure.target } else { Target::None },
-        ..figure
-    };
+/// Says where the processes ran.
+fn placed(figures: Vec<Figure>, place: &str) -> Vec<Figure> {
+    let told = |figure: Figure| Figure { name: format!("{}, {place}", figure.name), ..figure };
     figures.into_iter().map(told).collect()
 }
 
-/// A part whose targets hold on one CPU.
+/// A part with everything on one CPU.
 fn pinned(place: &Place, part: Part) -> io::Result<Vec<Figure>> {
-    Ok(placed(on_one_cpu(|| part(place))?, true))
+    Ok(placed(on_one_cpu(|| part(place))?, "one CPU"))
 }
 
 /// The same, wherever the scheduler puts the processes.
 fn unpinned(place: &Place, part: Part) -> io::Result<Vec<Figure>> {
-    Ok(placed(part(place)?, false))
+    Ok(placed(part(place)?, "unpinned"))
+}
+
+/// Figures in which the scheduler has so large a hand that they are no measure of ours.
+fn quoted(figures: Vec<Figure>) -> Vec<Figure> {
+    figures.into_iter().map(|figure| Figure { target: Target::None, ..figure }).collect()
 }
 
 /// A connection that stays open, after the handshake.
@@ -281,7 +282,7 @@ const PARTS: [(&str, Part); 15] = [
     ("launch", launches),
     ("first answers", first_answers),
     ("relay, one CPU", |place| pinned(place, relays)),
-    ("relay, unpinned", |place| unpinned(place, relays)),
+    ("relay, unpinned", |place| Ok(quoted(unpinned(place, relays)?))),
     ("memory", idle_memory),
     ("clients", clients::figures),
     ("store", store::figures),
